@@ -1,0 +1,13 @@
+//! The contracts of Gesta: ids, positions, the commit, commands and events, problems, and the
+//! documents generated from them. Every other crate depends on this one; it depends on none.
+
+pub mod agent;
+pub mod commit;
+pub mod contract;
+pub mod ids;
+pub mod position;
+pub mod problem;
+pub mod registry;
+pub mod task;
+pub mod text;
+pub mod upcast;
