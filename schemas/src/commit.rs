@@ -113,7 +113,6 @@ pub mod millis {
         ///
         /// # Errors
         /// Those of the serializer.
-        #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
         pub fn serialize<S: Serializer>(
             at: &Option<DateTime<Utc>>,
             serializer: S,
