@@ -1,0 +1,293 @@
+//! One handle over all backends.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use schemas::commit::MAX_COMMIT_BYTES;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::claim::{ClaimAttempt, ClaimError, Claimed};
+use crate::cursor::{Cursor, Start};
+use crate::embedded::{EmbeddedOptions, OpenError};
+use crate::fence::Kind;
+use crate::memory::{FaultHandle, Memory, MemoryOptions};
+use crate::reader::{Content, ReadError, Reader, apply};
+use crate::record::{Genesis, Record};
+use crate::rule_f::Header;
+use crate::stored::Stored;
+
+/// Largest batch of one [`Log::append`], in bytes of its records.
+pub const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// Records looked at per step when a claim is read back.
+const READ_BACK_RECORDS: usize = 1_000;
+
+/// A log. Cheap to clone; the clones share one backend, and the last one closes it.
+#[derive(Debug, Clone)]
+pub struct Log {
+    source: Source,
+}
+
+/// The backends.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Memory(Memory),
+}
+
+/// Why a batch was not confirmed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// The log has no such shard. Nothing was written.
+    #[error("the log has {shards} shards; there is no shard {shard}")]
+    NoShard {
+        /// Asked for.
+        shard: u16,
+        /// Number of shards.
+        shards: u16,
+    },
+    /// A record or the batch is too large. Nothing was written.
+    #[error("{what} has {bytes} bytes, more than the limit of {limit} bytes")]
+    TooLarge {
+        /// `a record`, `the key of a record` or `the batch`.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The log was opened for reading only. Nothing was written.
+    #[error("the log was opened for reading only")]
+    ReadOnly,
+    /// Whether the batch will ever be there is open: claim the shard again and read.
+    #[error("shard {shard}: the log did not confirm the batch: {problem}")]
+    Unconfirmed {
+        /// Shard.
+        shard: u16,
+        /// What went wrong.
+        problem: String,
+    },
+}
+
+impl Log {
+    /// Opens the log of a directory for one process, or creates it with its GENESIS records.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn open(options: EmbeddedOptions) -> Result<Self, OpenError> {
+        Err(OpenError::NoLog { dir: options.dir.display().to_string() })
+    }
+
+    /// Opens the log of a directory without ever writing to it, for tools. It takes the lock too:
+    /// the log's own process must be stopped.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn open_read_only(dir: &Path) -> Result<Self, OpenError> {
+        Err(OpenError::NoLog { dir: dir.display().to_string() })
+    }
+
+    /// A new log in memory.
+    #[must_use]
+    pub fn memory(options: MemoryOptions) -> Self {
+        Self::memory_with_faults(options).0
+    }
+
+    /// A new log in memory, with a handle that orders faults.
+    #[must_use]
+    pub fn memory_with_faults(options: MemoryOptions) -> (Self, FaultHandle) {
+        let (memory, faults) = Memory::new(options);
+        (Self { source: Source::Memory(memory) }, faults)
+    }
+
+    /// Which log this is.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        self.source.genesis()
+    }
+
+    /// Claims `shard`: appends a CLAIM with the next epoch and a fresh nonce and reads it back.
+    /// `address` is where other processes reach the owner; empty when they may not.
+    ///
+    /// # Errors
+    /// [`ClaimError`]; it says for each case whether to try again.
+    pub async fn claim(&self, shard: u16, address: &str) -> Result<Claimed, ClaimError> {
+        self.check_shard(shard)?;
+        let (mut cursor, mut last_at) = self.source.basis(shard).await?;
+        let attempt = ClaimAttempt::new(&cursor, Uuid::new_v4().as_u128(), address);
+        let offsets = self.append(shard, vec![attempt.record()]).await?;
+        let appended_at = Utc::now();
+        let Some(&offset) = offsets.first() else {
+            let problem = "the log reported no offset for the claim".to_owned();
+            return Err(AppendError::Unconfirmed { shard, problem }.into());
+        };
+        while cursor.next_offset <= offset {
+            let mut records = self.source.fetch(&cursor, READ_BACK_RECORDS).await?;
+            records.retain(|record| record.offset <= offset);
+            if records.is_empty() {
+                let (end, next_offset) = (cursor.next_offset, offset + 1);
+                return Err(ReadError::Truncated { shard, end, next_offset }.into());
+            }
+            let mut counted = Vec::new();
+            apply(&mut cursor, &records, &mut counted)?;
+            let commit = |content: &Content| if let Content::Commit(c) = content { Some(c.at) } else { None };
+            last_at = counted.iter().rev().find_map(|c| commit(&c.content)).or(last_at);
+        }
+        let ownership = attempt.decide(offset, &cursor)?;
+        Ok(Claimed { ownership, cursor, last_at, appended_at })
+    }
+
+    /// Appends a batch and returns, once it is durable, the offset of each record in order. The
+    /// caller compares them with [`Ownership`](crate::Ownership): an offset alone proves nothing.
+    ///
+    /// # Errors
+    /// [`AppendError`]. After [`AppendError::Unconfirmed`] the records may or may not be there.
+    pub async fn append(&self, shard: u16, records: Vec<Record>) -> Result<Vec<u64>, AppendError> {
+        self.check_shard(shard)?;
+        check_sizes(&records)?;
+        match &self.source {
+            Source::Memory(memory) => memory.append(shard, records),
+        }
+    }
+
+    /// A reader of one shard. With a cursor it first reads the cursor's last counted record again.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the cursor is not of this log, or the log changed below it.
+    pub fn reader(&self, start: Start) -> Result<Reader, ReadError> {
+        let cursor = match start {
+            Start::Beginning(shard) => Cursor::beginning(self.genesis(), shard),
+            Start::Cursor(cursor) => cursor,
+        };
+        let shards = self.genesis().shards;
+        if cursor.shard >= shards {
+            return Err(ReadError::NoShard { shard: cursor.shard, shards });
+        }
+        self.source.check(&cursor)?;
+        Ok(Reader::new(self.source.clone(), cursor))
+    }
+
+    /// Next offset of `shard`: every record below it is durable and readable. 0 for a shard that the
+    /// log does not have.
+    #[must_use]
+    pub fn end(&self, shard: u16) -> u64 {
+        if shard < self.genesis().shards { self.source.end(shard) } else { 0 }
+    }
+
+    /// Tells of every change of [`end`](Self::end); intermediate values may be passed over.
+    ///
+    /// # Panics
+    /// When the log has no such shard.
+    #[must_use]
+    pub fn watch(&self, shard: u16) -> watch::Receiver<u64> {
+        self.source.watch(shard)
+    }
+
+    fn check_shard(&self, shard: u16) -> Result<(), AppendError> {
+        let shards = self.genesis().shards;
+        if shard < shards { Ok(()) } else { Err(AppendError::NoShard { shard, shards }) }
+    }
+}
+
+impl Source {
+    fn genesis(&self) -> &Genesis {
+        match self {
+            Self::Memory(memory) => memory.genesis(),
+        }
+    }
+
+    fn end(&self, shard: u16) -> u64 {
+        match self {
+            Self::Memory(memory) => memory.end(shard),
+        }
+    }
+
+    fn watch(&self, shard: u16) -> watch::Receiver<u64> {
+        match self {
+            Self::Memory(memory) => memory.watch(shard),
+        }
+    }
+
+    fn check(&self, cursor: &Cursor) -> Result<(), ReadError> {
+        match self {
+            Self::Memory(memory) => memory.check(cursor),
+        }
+    }
+
+    /// Records that follow `cursor` in its shard, at most `max`; none at the end.
+    #[expect(clippy::unused_async, reason = "segment files are read on another thread")]
+    pub(crate) async fn fetch(&self, cursor: &Cursor, max: usize) -> Result<Vec<Arc<Stored>>, ReadError> {
+        match self {
+            Self::Memory(memory) => memory.fetch(cursor, max),
+        }
+    }
+
+    /// Where `shard` ends under rule F, and the time of its last counted commit.
+    async fn basis(&self, shard: u16) -> Result<(Cursor, Option<DateTime<Utc>>), ReadError> {
+        match self {
+            Self::Memory(memory) => memory.basis(shard),
+        }
+    }
+}
+
+fn check_sizes(records: &[Record]) -> Result<(), AppendError> {
+    let too_large = |what, bytes, limit| Err(AppendError::TooLarge { what, bytes, limit });
+    let mut bytes = 0;
+    for record in records {
+        let limit = usize::from(u16::MAX);
+        if record.key.len() > limit {
+            return too_large("the key of a record", record.key.len(), limit);
+        }
+        if record.size() > MAX_COMMIT_BYTES {
+            return too_large("a record", record.size(), MAX_COMMIT_BYTES);
+        }
+        bytes += record.size();
+    }
+    if bytes > MAX_BATCH_BYTES { too_large("the batch", bytes, MAX_BATCH_BYTES) } else { Ok(()) }
+}
+
+/// Checks a cursor against the log: its id and generation, its end, and the last counted record,
+/// whose header `header_at` reads again.
+pub(crate) fn check_cursor(
+    genesis: &Genesis,
+    end: u64,
+    cursor: &Cursor,
+    header_at: impl FnOnce(u64) -> Result<Option<Header>, ReadError>,
+) -> Result<(), ReadError> {
+    let (shard, next_offset) = (cursor.shard, cursor.next_offset);
+    if (cursor.log_id, cursor.generation) != (genesis.log_id, genesis.generation) {
+        return Err(ReadError::OtherLog {
+            shard,
+            cursor_log: cursor.log_id,
+            cursor_generation: cursor.generation,
+            log: genesis.log_id,
+            generation: genesis.generation,
+        });
+    }
+    let Some(offset) = cursor.last_counted else {
+        let fresh = *cursor == Cursor::beginning(genesis, shard);
+        let found = "the cursor counts nothing, but does not stand at offset 0".to_owned();
+        return if fresh { Ok(()) } else { Err(ReadError::Changed { shard, offset: 0, found }) };
+    };
+    if next_offset > end || offset >= next_offset {
+        return Err(ReadError::Truncated { shard, end, next_offset: next_offset.max(offset + 1) });
+    }
+    let header = header_at(offset)?;
+    let same = match &header {
+        Some(Header::Fence(f)) if f.kind == Kind::Genesis => {
+            offset == 0 && cursor.epoch == 0 && cursor.next_seq == 0
+        }
+        Some(Header::Fence(f)) => {
+            (f.epoch, f.nonce, Some(f.seq)) == (cursor.epoch, cursor.nonce, cursor.next_seq.checked_sub(1))
+        }
+        Some(Header::Other(_)) | None => false,
+    };
+    let found = || {
+        format!(
+            "expected epoch {} sequence {}, found {header:?}",
+            cursor.epoch,
+            cursor.next_seq.saturating_sub(1)
+        )
+    };
+    if same { Ok(()) } else { Err(ReadError::Changed { shard, offset, found: found() }) }
+}
