@@ -1,0 +1,30 @@
+# Each target is one script of infra/local. Settings are given as NAME=value on make's command line.
+export REPO ONCE LOG AREA
+
+.PHONY: help run test check generate bench reset
+
+help:
+	@echo "make run       set everything up and show the main job   REPO=path of a repository, ONCE=1 ends after the job"
+	@echo "make test      run every test against real parts         AREA=one part, such as event-log"
+	@echo "make check     format, lints, architecture, generated files"
+	@echo "make generate  write the generated files anew"
+	@echo "make bench     measure, in the release profile"
+	@echo "make reset     stop and remove all data of this checkout"
+
+run:
+	@infra/local/run.sh
+
+test:
+	@infra/local/test.sh
+
+check:
+	@infra/local/check.sh
+
+generate:
+	@infra/local/check.sh generate
+
+bench:
+	@infra/local/bench.sh
+
+reset:
+	@infra/local/reset.sh

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# `make check`: format, lints, the architecture's rules, and generated files that match their source. No server needed.
+# `make generate` (check.sh generate): writes the generated files anew.
+#
+# The convention behind both: a test whose path contains "generated" compares one committed file with what the code
+# gives, and writes it instead when GESTA_GENERATE=1. A test whose path contains "architecture" guards a rule.
+
+# shellcheck source=infra/local/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+STEPS=3
+
+# tests_named FILTER…: runs the tests whose path contains one of the words, and fails when none does.
+tests_named() {
+    local output code=0
+    output=$(mktemp "${TMPDIR:-/tmp}/gesta-check.XXXXXX")
+    cargo test --workspace --locked --no-fail-fast -- "$@" | tee "$output" | grep -v '^$\|^running 0\|Running\| 0 passed; 0 failed' || true
+    code=${PIPESTATUS[0]}
+    grep -q '^test result: .* [1-9][0-9]* passed' "$output" || code=1
+    rm -f "$output"
+    [ "$code" = 0 ] || die "a rule is broken or a generated file is old (make generate), or no test is named $*"
+}
+
+check() {
+    step 1 $STEPS "format"
+    cargo fmt --all --check || die "not formatted; run: cargo fmt --all"
+    step 2 $STEPS "lints"
+    cargo clippy --workspace --all-targets --locked -- -D warnings || die "clippy found the above"
+    step 3 $STEPS "architecture and generated files"
+    tests_named architecture generated
+}
+
+cd "$ROOT"
+case ${1:-check} in
+check) check ;;
+generate) GESTA_GENERATE=1 tests_named generated ;;
+*) die "usage: check.sh [check|generate]" ;;
+esac
