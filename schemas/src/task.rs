@@ -41,6 +41,7 @@ contract! {
     events TaskEvent {
         TaskCreated = "gesta.work.task.created.v1" rev 1;
         TaskUpdated = "gesta.work.task.updated.v1" rev 1;
+        HoldLifted = "gesta.work.task.hold_lifted.v1" rev 1;
         TaskQueued = "gesta.work.task.queued.v1" rev 1;
         TaskAssigned = "gesta.work.task.assigned.v1" rev 1;
         TaskStarted = "gesta.work.task.started.v1" rev 1;

@@ -127,6 +127,9 @@ pub struct AgentPaused {
     pub paused_by: String,
     /// The state it goes back to.
     pub resume_to: ResumeTo,
+    /// Time that was left for the awaited input, in milliseconds; the pause does not count.
+    #[serde(default)]
+    pub input_left_ms: Option<u64>,
     /// Why.
     pub reason: Option<Personal>,
 }
@@ -136,6 +139,10 @@ pub struct AgentPaused {
 pub struct AgentResumed {
     /// The state it went back to.
     pub to: ResumeTo,
+    /// It fails at this instant without the awaited input.
+    #[serde(default, with = "millis::option")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub input_deadline: Option<DateTime<Utc>>,
 }
 
 /// The agent failed.
@@ -188,7 +195,7 @@ pub struct AgentKilled {
     pub reason: Option<Personal>,
 }
 
-/// A new incarnation of the agent is initializing.
+/// A new incarnation of the agent is initializing; its retries count from 0 and it is not draining.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentRestarted {
     /// 1-based number of the incarnation.

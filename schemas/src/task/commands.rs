@@ -83,7 +83,8 @@ pub struct CreateTask {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Queues a task that was held back.
+/// Queues a task that was held back. If it shall not run before a later instant, it is held no more and
+/// queued at that instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnqueueTask {}

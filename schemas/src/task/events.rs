@@ -95,6 +95,10 @@ pub struct TaskUpdated {
     pub payload: Option<Map<String, Value>>,
 }
 
+/// A held task is held no more; it is queued when its `run_at` comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldLifted {}
+
 /// A task waits in its queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskQueued {
@@ -258,6 +262,10 @@ pub struct TaskDeadLettered {
 pub struct TaskRedriven {
     /// How often it was redriven, this time included.
     pub redrive_count: u32,
+    /// The deadline that holds from now on; absent when there was none or it has passed.
+    #[serde(default, with = "millis::option")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub deadline: Option<DateTime<Utc>>,
     /// Why it may succeed now.
     pub reason: Option<Personal>,
 }
