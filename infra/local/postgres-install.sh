@@ -33,7 +33,7 @@ select_base_elsewhere() {
     name=gesta-$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
     for parent in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
         as_server test -x "$parent" 2>/dev/null || continue
-        BASE=$parent/$name
+        BASE=$(cd "$parent" && pwd -P)/$name
         mkdir "$BASE" 2>/dev/null || true
         # Anyone can make folders there; one that is not ours could hold anyone's programs.
         { [ -d "$BASE" ] && [ -O "$BASE" ] && [ ! -L "$BASE" ]; } ||

@@ -78,13 +78,25 @@ create_data() {
     mv "$fresh" "$DATA"
 }
 
-# After a crash of the machine the recorded id may belong to another program, at which Postgres would refuse to start.
+# end_orphans: ends the processes that a killed server left in the middle of a query; they would keep the next one from
+# starting. Found by program and working folder, where /proc tells; elsewhere they end with their query.
+end_orphans() {
+    local process pid
+    for process in /proc/[0-9]*; do
+        [ "$process/cwd" -ef "$DATA" ] && [ "$process/exe" -ef "$BIN/postgres" ] || continue
+        pid=${process#/proc/}
+        kill -QUIT "$pid" 2>/dev/null || true
+        await_end "$IMMEDIATE_STOP_SECONDS" "$pid" postgres || kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
+# Called when no server of ours runs. Postgres refuses to start while the recorded id exists, be it another program's
+# or a killed server nobody has reaped. That a killed server's children still hold its memory, it notices without the file.
 clear_stale_pid() {
     [ -e "$DATA/postmaster.pid" ] || return 0
     say "Postgres ended without cleaning up; it recovers now"
-    local pid
-    pid=$(sed -n 1p "$DATA/postmaster.pid")
-    ! alive "$pid" || rm -f "$DATA/postmaster.pid"
+    rm -f "$DATA/postmaster.pid"
+    end_orphans
 }
 
 # launch PORT: fails when the server did not come up; its log says why.
@@ -113,12 +125,12 @@ start_server() {
         if grep -q 'could not bind\|could not create any TCP/IP' "$LOG" 2>/dev/null; then
             rm -f "$INSTANCE/port"
         elif grep -q 'still in use' "$LOG" 2>/dev/null; then
-            sleep 0.5 # processes of a killed server are on their way out
+            sleep 0.5 # the last processes of a killed server are on their way out
         else
             break
         fi
     done
-    die "Postgres did not start after $attempt attempts: $(tail -n 1 "$LOG" 2>/dev/null || echo "no log"); the log is $LOG"
+    die "Postgres did not start ($attempt attempts): $(grep -m 1 'FATAL\|PANIC' "$LOG" 2>/dev/null || echo "no reason given"); its log is $LOG"
 }
 
 start() {
@@ -152,6 +164,7 @@ stop() {
             await_end "$IMMEDIATE_STOP_SECONDS" "$pid" "$DATA" || kill -KILL "$pid" 2>/dev/null || true
         fi
     fi
+    end_orphans
     release_lock "$INSTANCE/lock"
 }
 

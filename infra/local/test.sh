@@ -6,8 +6,8 @@
 # shellcheck source=infra/local/suite.sh
 . "$HERE/suite.sh"
 
-# No test cuts the power, so waiting for the disk would only cost time. A killed server recovers as it does with fsync.
-TEST_SETTINGS="-c fsync=off -c full_page_writes=off -c max_connections=400"
+# Many test binaries, each with pools of its own. Durability stays as in production: fsync=off gained nothing here.
+TEST_SETTINGS="-c max_connections=400"
 OUTPUT=$SUITE_FOLDER/cargo-test.txt
 
 select_packages() {
