@@ -1,0 +1,7 @@
+//! The rules of architecture.md that a compiler does not hold.
+
+mod crates;
+mod licences;
+mod purity;
+mod sizes;
+pub mod sources;

@@ -1,0 +1,4 @@
+//! Tests of the whole: the architecture's rules, the requirement rows, and the system under kills.
+
+mod architecture;
+mod requirements;
