@@ -75,16 +75,17 @@ take_lock() {
 release_lock() { rm -f "$1"; }
 
 # stop_group PID SECONDS: ends the process group that PID leads (we started it); by force when it takes longer.
+# Silent, because bash would report the end of a job that was asked to end.
 stop_group() {
     local tries=$(($2 * 20))
-    kill -TERM -- "-$1" 2>/dev/null || return 0
-    while kill -0 -- "-$1" 2>/dev/null; do
+    kill -TERM -- "-$1" || return 0
+    while kill -0 -- "-$1"; do
         tries=$((tries - 1))
         if [ "$tries" -le 0 ]; then
-            kill -KILL -- "-$1" 2>/dev/null || true
+            kill -KILL -- "-$1" || true
             break
         fi
         sleep 0.05
     done
-    wait "$1" 2>/dev/null || true
-}
+    wait "$1" || true
+} 2>/dev/null
