@@ -1,6 +1,11 @@
 //! Aggregates: three pure functions over an enum of life stages.
 
+#[cfg(test)]
+pub(crate) mod given;
+mod instant;
 pub mod refusal;
+pub mod registry;
+pub mod task;
 
 use chrono::{DateTime, Utc};
 use schemas::ids::Stream;
@@ -62,4 +67,27 @@ pub struct Transition {
     pub to: &'static str,
     /// Condition under which this row is taken; empty = always.
     pub when: &'static str,
+}
+
+/// The transition table of an aggregate; empty for a type that is none.
+#[must_use]
+pub fn transitions(aggregate: &str) -> &'static [Transition] {
+    match aggregate {
+        task::Task::TYPE => task::TASK_TRANSITIONS,
+        _ => &[],
+    }
+}
+
+/// The commands that a client may send to an aggregate in this stage, in the order of its life.
+#[must_use]
+pub fn allowed_commands(aggregate: &str, stage: &str) -> Vec<&'static str> {
+    let mut allowed = Vec::new();
+    for row in transitions(aggregate).iter().filter(|row| row.from == stage) {
+        let internal = schemas::registry::command_type(row.command)
+            .is_none_or(|command| command.address == schemas::contract::Address::Internal);
+        if !internal && !allowed.contains(&row.command) {
+            allowed.push(row.command);
+        }
+    }
+    allowed
 }

@@ -37,8 +37,8 @@ pub enum Refusal {
         /// Condition, in words.
         reason: String,
     },
-    /// The token was issued once and is no longer current; recorded as an event, once.
-    #[error("fencing token {given} is stale; the newest is {current}")]
+    /// The token was issued once and its lease is over; recorded as an event, once per token.
+    #[error("the lease of fencing token {given} is over; the newest token is {current}")]
     StaleToken {
         /// Token given.
         given: u32,
