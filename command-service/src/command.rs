@@ -13,7 +13,6 @@ use crate::principal::Principal;
 
 /// A command of any aggregate, its body read and resolved from configuration.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a value lives for one decision")]
 pub enum AnyCommand {
     /// Of a task; a claim among them.
     Task(TaskCommand),

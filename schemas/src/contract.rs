@@ -75,13 +75,11 @@ macro_rules! contract {
         #[doc = concat!("Every command of `", $aggregate, "`.")]
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[serde(untagged)]
-        #[expect(clippy::large_enum_variant, reason = "a value lives for one decision and is never stored by the thousand")]
         pub enum $commands { $( #[doc = $summary] $command($command), )* }
 
         #[doc = concat!("Every event of `", $aggregate, "`.")]
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[serde(untagged)]
-        #[expect(clippy::large_enum_variant, reason = "a value lives for one decision and is never stored by the thousand")]
         pub enum $events { $( #[doc = concat!("`", $event_name, "`.")] $event($event), )* }
 
         $( impl From<$command> for $commands { fn from(body: $command) -> Self { Self::$command(body) } } )*

@@ -4,4 +4,4 @@ mod crates;
 mod licences;
 mod purity;
 mod sizes;
-pub mod sources;
+pub(crate) mod sources;

@@ -34,8 +34,7 @@ fn abstractions_are_few() {
     let mut macros = Vec::new();
     for source in SOURCES.iter() {
         let declared = &source.declared;
-        let unknown =
-            declared.public_traits.iter().filter(|name| !PUBLIC_TRAITS.contains(&name.as_str()));
+        let unknown = declared.public_traits.iter().filter(|name| !PUBLIC_TRAITS.contains(&name.as_str()));
         foreign_traits.extend(unknown.map(|name| format!("{}: {name}", source.path)));
         macros.extend(declared.macros.iter().map(|name| format!("{}: {name}", source.path)));
     }

@@ -6,16 +6,16 @@ use std::sync::LazyLock;
 use syn::visit::Visit;
 
 /// One source file.
-pub struct Source {
+pub(crate) struct Source {
     /// Path from the workspace's root, with `/`.
-    pub path: String,
-    pub text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
     /// What the text declares.
-    pub declared: Declared,
+    pub(crate) declared: Declared,
 }
 
 /// The workspace's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace").into()
 }
 
@@ -23,7 +23,7 @@ const CRATES: [&str; 8] =
     ["schemas", "event-log", "command-service", "migrations", "projectors", "query-api", "gesta", "tests"];
 
 /// Every `.rs` file below the crates.
-pub static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+pub(crate) static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
     let mut sources = Vec::new();
     for krate in CRATES {
         collect(&root().join(krate), &mut sources);
@@ -49,17 +49,17 @@ fn collect(folder: &Path, sources: &mut Vec<Source>) {
 
 /// What a tree declares.
 #[derive(Default)]
-pub struct Declared {
+pub(crate) struct Declared {
     /// Name and length in lines of every function with a body.
-    pub functions: Vec<(String, usize)>,
+    pub(crate) functions: Vec<(String, usize)>,
     /// Names of the traits that are `pub`.
-    pub public_traits: Vec<String>,
+    pub(crate) public_traits: Vec<String>,
     /// Names of the `macro_rules!`.
-    pub macros: Vec<String>,
+    pub(crate) macros: Vec<String>,
 }
 
 /// Lists what `tree` declares.
-pub fn declared(tree: &syn::File) -> Declared {
+pub(crate) fn declared(tree: &syn::File) -> Declared {
     let mut declared = Declared::default();
     declared.visit_file(tree);
     declared
