@@ -31,6 +31,8 @@ select_instance() {
     INSTANCE=$BASE/${1:+$1/}postgres
     DATA=$INSTANCE/data
     LOG=$DATA/server.log
+    [ ! -d "$DATA" ] || [ -x "$DATA" ] ||
+        die "$DATA belongs to another user; run this as that user, or as root: infra/local/reset.sh"
 }
 
 # The process id of this instance's server, or nothing.
@@ -66,6 +68,8 @@ choose_port() {
 
 create_data() {
     [ ! -d "$DATA" ] || return 0
+    as_server id -un >/dev/null 2>&1 ||
+        die "user $(as_server id -u) has no name in /etc/passwd, which Postgres needs; add it, run as another user, or set GESTA_POSTGRES_URL"
     local fresh=$INSTANCE/data.new output locale=C.UTF-8
     [ "$(uname -s)" != Darwin ] || locale=C
     rm -rf "$fresh"
@@ -114,7 +118,7 @@ launch() {
 start_server() {
     local attempt port
     as_server test -O "$DATA" ||
-        die "$DATA belongs to another user (made under another account?); run as that user, or remove $INSTANCE"
+        die "$DATA belongs to another user than $(as_server id -un); run this as its owner, or remove it: make reset"
     clear_stale_pid
     for attempt in 1 2 3 4 5 6 7 8; do
         port=$(choose_port)

@@ -9,9 +9,6 @@ STEPS=4
 GESTA_STOP_SECONDS=2 # Postgres may need 4 more, but only when its disk is too slow to write what it holds
 RUN_PID_FILE=$LOCAL/run.pid
 GESTA_PID_FILE=$LOCAL/gesta.pid
-TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
-case $TARGET in /*) ;; *) TARGET=$ROOT/$TARGET ;; esac
-PROGRAM=$TARGET/debug/gesta
 POSTGRES_JOB=
 FOREGROUND_JOB=
 
@@ -62,7 +59,7 @@ claim_checkout() {
         die "Gesta already runs from this checkout (process $other); end it there with Ctrl-C, or: kill $other"
     fi
     gesta=$(cat "$GESTA_PID_FILE" 2>/dev/null || true)
-    if runs_as "$gesta" "$PROGRAM"; then
+    if runs_as "$gesta" /debug/gesta; then
         say "ending process $gesta, left behind by a run that was killed"
         stop_group "$gesta" "$GESTA_STOP_SECONDS"
     fi
@@ -90,9 +87,11 @@ await() {
 
 build() {
     step 3 $STEPS "building Gesta (first time 5 to 8 minutes on 2 cores, then 1 s)"
-    cargo build --locked --package gesta --target-dir "$TARGET" </dev/null &
+    cargo build --locked --package gesta </dev/null &
     FOREGROUND_JOB=$!
     await || die "the build failed; cargo says why above"
+    # Wherever the user's settings of cargo put it.
+    PROGRAM=$(cargo metadata --no-deps --offline --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug/gesta
 }
 
 await_postgres() {
