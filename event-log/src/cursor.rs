@@ -76,14 +76,14 @@ pub enum Start {
 }
 
 /// 128 bits as 32 hexadecimal digits: JSON has no number that wide.
-mod nonce {
+pub(crate) mod nonce {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(nonce: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(nonce: &u128, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{nonce:032x}"))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
         let digits = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         u128::from_str_radix(&digits, 16).map_err(serde::de::Error::custom)
     }

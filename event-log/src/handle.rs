@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::claim::{ClaimAttempt, ClaimError, Claimed};
 use crate::cursor::{Cursor, Start};
-use crate::embedded::{EmbeddedOptions, OpenError};
+use crate::embedded::{Cut, DiskPlace, Embedded, EmbeddedOptions, OpenError};
 use crate::fence::Kind;
 use crate::memory::{FaultHandle, Memory, MemoryOptions};
 use crate::reader::{Content, ReadError, Reader, apply};
@@ -32,6 +32,7 @@ pub struct Log {
 /// The backends.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
+    Embedded(Arc<Embedded>),
     Memory(Memory),
 }
 
@@ -75,7 +76,7 @@ impl Log {
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub fn open(options: EmbeddedOptions) -> Result<Self, OpenError> {
-        Err(OpenError::NoLog { dir: options.dir.display().to_string() })
+        Ok(Self { source: Source::Embedded(Arc::new(Embedded::open(&options)?)) })
     }
 
     /// Opens the log of a directory without ever writing to it, for tools. It takes the lock too:
@@ -84,7 +85,7 @@ impl Log {
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub fn open_read_only(dir: &Path) -> Result<Self, OpenError> {
-        Err(OpenError::NoLog { dir: dir.display().to_string() })
+        Ok(Self { source: Source::Embedded(Arc::new(Embedded::open_read_only(dir)?)) })
     }
 
     /// A new log in memory.
@@ -100,6 +101,15 @@ impl Log {
         (Self { source: Source::Memory(memory) }, faults)
     }
 
+    /// What opening the log had to cut off its end, if anything: the torn end of a last round.
+    #[must_use]
+    pub fn cut(&self) -> Option<&Cut> {
+        match &self.source {
+            Source::Embedded(embedded) => embedded.cut(),
+            Source::Memory(_) => None,
+        }
+    }
+
     /// Which log this is.
     #[must_use]
     pub fn genesis(&self) -> &Genesis {
@@ -113,7 +123,7 @@ impl Log {
     /// [`ClaimError`]; it says for each case whether to try again.
     pub async fn claim(&self, shard: u16, address: &str) -> Result<Claimed, ClaimError> {
         self.check_shard(shard)?;
-        let (mut cursor, mut last_at) = self.source.basis(shard).await?;
+        let (cursor, last_at) = self.source.basis(shard)?;
         let attempt = ClaimAttempt::new(&cursor, Uuid::new_v4().as_u128(), address);
         let offsets = self.append(shard, vec![attempt.record()]).await?;
         let appended_at = Utc::now();
@@ -121,20 +131,31 @@ impl Log {
             let problem = "the log reported no offset for the claim".to_owned();
             return Err(AppendError::Unconfirmed { shard, problem }.into());
         };
+        let (cursor, commit) = self.read_back(cursor, offset)?;
+        let last_at = commit.or(last_at);
+        let ownership = attempt.decide(offset, &cursor)?;
+        Ok(Claimed { ownership, cursor, last_at, appended_at })
+    }
+
+    /// Reads on up to and including the record at `offset`; tells the time of the last commit met.
+    fn read_back(
+        &self,
+        mut cursor: Cursor,
+        offset: u64,
+    ) -> Result<(Cursor, Option<DateTime<Utc>>), ReadError> {
+        let (shard, mut place, mut last_at) = (cursor.shard, None, None);
         while cursor.next_offset <= offset {
-            let mut records = self.source.fetch(&cursor, READ_BACK_RECORDS).await?;
+            let mut records = self.source.read(&mut place, &cursor, READ_BACK_RECORDS)?;
             records.retain(|record| record.offset <= offset);
             if records.is_empty() {
-                let (end, next_offset) = (cursor.next_offset, offset + 1);
-                return Err(ReadError::Truncated { shard, end, next_offset }.into());
+                return Err(ReadError::Truncated { shard, end: cursor.next_offset, next_offset: offset + 1 });
             }
             let mut counted = Vec::new();
             apply(&mut cursor, &records, &mut counted)?;
             let commit = |content: &Content| if let Content::Commit(c) = content { Some(c.at) } else { None };
             last_at = counted.iter().rev().find_map(|c| commit(&c.content)).or(last_at);
         }
-        let ownership = attempt.decide(offset, &cursor)?;
-        Ok(Claimed { ownership, cursor, last_at, appended_at })
+        Ok((cursor, last_at))
     }
 
     /// Appends a batch and returns, once it is durable, the offset of each record in order. The
@@ -144,8 +165,9 @@ impl Log {
     /// [`AppendError`]. After [`AppendError::Unconfirmed`] the records may or may not be there.
     pub async fn append(&self, shard: u16, records: Vec<Record>) -> Result<Vec<u64>, AppendError> {
         self.check_shard(shard)?;
-        check_sizes(&records)?;
+        let bytes = check_sizes(&records)?;
         match &self.source {
+            Source::Embedded(embedded) => embedded.append(shard, records, bytes).await,
             Source::Memory(memory) => memory.append(shard, records),
         }
     }
@@ -192,45 +214,67 @@ impl Log {
 impl Source {
     fn genesis(&self) -> &Genesis {
         match self {
+            Self::Embedded(embedded) => embedded.genesis(),
             Self::Memory(memory) => memory.genesis(),
         }
     }
 
     fn end(&self, shard: u16) -> u64 {
         match self {
+            Self::Embedded(embedded) => embedded.end(shard),
             Self::Memory(memory) => memory.end(shard),
         }
     }
 
     fn watch(&self, shard: u16) -> watch::Receiver<u64> {
         match self {
+            Self::Embedded(embedded) => embedded.watch(shard),
             Self::Memory(memory) => memory.watch(shard),
         }
     }
 
     fn check(&self, cursor: &Cursor) -> Result<(), ReadError> {
         match self {
+            Self::Embedded(embedded) => embedded.check(cursor),
             Self::Memory(memory) => memory.check(cursor),
         }
     }
 
-    /// Records that follow `cursor` in its shard, at most `max`; none at the end.
-    #[expect(clippy::unused_async, reason = "segment files are read on another thread")]
-    pub(crate) async fn fetch(&self, cursor: &Cursor, max: usize) -> Result<Vec<Arc<Stored>>, ReadError> {
+    /// Records that follow `cursor` in its shard, if they are in memory; at most `max`, none at the
+    /// end. `None` when they have to be [`read`](Self::read).
+    pub(crate) fn recent(&self, cursor: &Cursor, max: usize) -> Result<Option<Vec<Arc<Stored>>>, ReadError> {
         match self {
-            Self::Memory(memory) => memory.fetch(cursor, max),
+            Self::Embedded(embedded) => Ok(embedded.recent(cursor.shard, cursor.next_offset, max)),
+            Self::Memory(memory) => memory.fetch(cursor, max).map(Some),
         }
     }
 
-    /// Where `shard` ends under rule F, and the time of its last counted commit.
-    async fn basis(&self, shard: u16) -> Result<(Cursor, Option<DateTime<Utc>>), ReadError> {
+    /// The same from wherever they are; may block. `place` is the reader's own, and kept for it.
+    pub(crate) fn read(
+        &self,
+        place: &mut Option<DiskPlace>,
+        cursor: &Cursor,
+        max: usize,
+    ) -> Result<Vec<Arc<Stored>>, ReadError> {
+        if let Some(records) = self.recent(cursor, max)? {
+            return Ok(records);
+        }
         match self {
+            Self::Embedded(embedded) => embedded.read(place, cursor.shard, cursor.next_offset, max),
+            Self::Memory(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Where `shard` ends under rule F, and the time of its last counted commit; may block.
+    fn basis(&self, shard: u16) -> Result<(Cursor, Option<DateTime<Utc>>), ReadError> {
+        match self {
+            Self::Embedded(embedded) => embedded.basis(shard),
             Self::Memory(memory) => memory.basis(shard),
         }
     }
 }
 
-fn check_sizes(records: &[Record]) -> Result<(), AppendError> {
+fn check_sizes(records: &[Record]) -> Result<usize, AppendError> {
     let too_large = |what, bytes, limit| Err(AppendError::TooLarge { what, bytes, limit });
     let mut bytes = 0;
     for record in records {
@@ -243,7 +287,7 @@ fn check_sizes(records: &[Record]) -> Result<(), AppendError> {
         }
         bytes += record.size();
     }
-    if bytes > MAX_BATCH_BYTES { too_large("the batch", bytes, MAX_BATCH_BYTES) } else { Ok(()) }
+    if bytes > MAX_BATCH_BYTES { too_large("the batch", bytes, MAX_BATCH_BYTES) } else { Ok(bytes) }
 }
 
 /// Checks a cursor against the log: its id and generation, its end, and the last counted record,

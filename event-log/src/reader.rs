@@ -6,6 +6,7 @@ use schemas::commit::Commit;
 use uuid::Uuid;
 
 use crate::cursor::Cursor;
+use crate::embedded::DiskPlace;
 use crate::handle::Source;
 use crate::record::{ClaimValue, Genesis};
 use crate::rule_f::{self, Verdict};
@@ -134,48 +135,94 @@ pub enum ReadError {
     },
 }
 
+/// Bytes of values after which one step of a reader ends.
+pub(crate) const MAX_STEP_BYTES: usize = 8 * 1024 * 1024;
+/// Up to this many recent records are parsed on the caller's own thread.
+const FEW_RECORDS: usize = 256;
+
 /// Reads one shard from a place on, applying rule F. Any number of readers of a log are cheap.
 #[derive(Debug)]
 pub struct Reader {
     source: Source,
     cursor: Cursor,
+    place: Option<DiskPlace>,
 }
 
 impl Reader {
     pub(crate) fn new(source: Source, cursor: Cursor) -> Self {
-        Self { source, cursor }
+        Self { source, cursor, place: None }
     }
 
-    /// Takes what is there: at most `max_records` counted records, in order. An empty answer means
-    /// that the reader stands at the end of the shard; it never waits for new records
-    /// ([`Log::watch`](crate::Log::watch) tells when to come back).
+    /// Takes what is there: at most `max_records` counted records, in order, and not much more than
+    /// 8 MiB of them. An empty answer means that the reader stands at the end of the shard; it never
+    /// waits for new records ([`Log::watch`](crate::Log::watch) tells when to come back). Safe to
+    /// cancel: the reader then stays where it was.
     ///
     /// # Errors
     /// [`ReadError`]; the reader stays where it was, and the answer stays the same until the log is
     /// repaired. Counted records before the place in question are handed out first.
     pub async fn next(&mut self, max_records: usize) -> Result<Vec<Counted>, ReadError> {
-        let mut counted = Vec::new();
-        while counted.len() < max_records {
-            let records = match self.source.fetch(&self.cursor, max_records - counted.len()).await {
-                Ok(records) => records,
-                Err(_) if !counted.is_empty() => break,
-                Err(error) => return Err(error),
-            };
-            if records.is_empty() {
-                break;
+        let recent = self.source.recent(&self.cursor, max_records.min(FEW_RECORDS + 1))?;
+        if let Some(records) = recent.filter(|records| records.len() <= FEW_RECORDS) {
+            let mut counted = Vec::with_capacity(records.len());
+            let mut cursor = self.cursor;
+            let applied = apply(&mut cursor, &records, &mut counted);
+            self.cursor = cursor;
+            if !counted.is_empty() || (records.is_empty() && applied.is_ok()) {
+                return Ok(counted);
             }
-            match apply(&mut self.cursor, &records, &mut counted) {
-                Err(_) if !counted.is_empty() => break,
-                applied => applied?,
-            }
+            applied?;
         }
-        Ok(counted)
+        let (source, cursor, place) = (self.source.clone(), self.cursor, self.place.take());
+        let mut step = DiskStep { source, cursor, place };
+        let step = tokio::task::spawn_blocking(move || {
+            let counted = step.run(max_records);
+            (step, counted)
+        });
+        match step.await {
+            Ok((step, counted)) => {
+                let counted = counted?;
+                (self.cursor, self.place) = (step.cursor, step.place);
+                Ok(counted)
+            }
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is being shut down: nobody reads on.
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     /// Where the reader stands.
     #[must_use]
     pub fn cursor(&self) -> &Cursor {
         &self.cursor
+    }
+}
+
+/// A reader's step on a thread that may block.
+struct DiskStep {
+    source: Source,
+    cursor: Cursor,
+    place: Option<DiskPlace>,
+}
+
+impl DiskStep {
+    fn run(&mut self, max_records: usize) -> Result<Vec<Counted>, ReadError> {
+        let mut counted = Vec::new();
+        let mut bytes = 0;
+        while counted.len() < max_records && bytes < MAX_STEP_BYTES {
+            let max = max_records - counted.len();
+            let step = self.source.read(&mut self.place, &self.cursor, max).and_then(|records| {
+                bytes += records.iter().map(|record| record.value.len()).sum::<usize>();
+                apply(&mut self.cursor, &records, &mut counted).map(|()| records.is_empty())
+            });
+            match step {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(_) if !counted.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(counted)
     }
 }
 

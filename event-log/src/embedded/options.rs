@@ -22,6 +22,10 @@ pub struct EmbeddedOptions {
 }
 
 impl EmbeddedOptions {
+    /// Longest name of a deployment, in bytes.
+    pub const MAX_DEPLOYMENT_BYTES: usize = 200;
+    /// Smallest [`segment_bytes`](Self::segment_bytes): 64 KiB.
+    pub const MIN_SEGMENT_BYTES: u64 = 64 * 1024;
     /// Most shards of a log.
     pub const MAX_SHARDS: u16 = 1_024;
     /// Default of [`segment_bytes`](Self::segment_bytes): 64 MiB.
