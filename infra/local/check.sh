@@ -2,8 +2,8 @@
 # `make check`: format, lints, the architecture's rules, and generated files that match their source. No server needed.
 # `make generate` (check.sh generate): writes the generated files anew.
 #
-# The convention behind both: a test whose path contains "generated" compares one committed file with what the code
-# gives, and writes it instead when GESTA_GENERATE=1. A test whose path contains "architecture" guards a rule.
+# The convention behind both: a test whose name ends in "is_current" compares one committed file with what the code
+# gives, and writes it instead when GESTA_REGENERATE=1. A test whose path contains "architecture" guards a rule.
 
 # shellcheck source=infra/local/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -32,12 +32,12 @@ check() {
     step 2 $STEPS "lints"
     cargo clippy --workspace --all-targets --locked -- -D warnings || die "clippy found the above"
     step 3 $STEPS "architecture and generated files"
-    tests_named architecture generated
+    tests_named architecture is_current
 }
 
 cd "$ROOT"
 case ${1:-check} in
 check) check ;;
-generate) GESTA_GENERATE=1 tests_named generated ;;
+generate) GESTA_REGENERATE=1 tests_named is_current ;;
 *) die "usage: check.sh [check|generate]" ;;
 esac
