@@ -1,5 +1,6 @@
 //! Aggregates: three pure functions over an enum of life stages.
 
+pub mod agent;
 #[cfg(test)]
 pub(crate) mod given;
 mod instant;
@@ -74,6 +75,7 @@ pub struct Transition {
 pub fn transitions(aggregate: &str) -> &'static [Transition] {
     match aggregate {
         task::Task::TYPE => task::TASK_TRANSITIONS,
+        agent::Agent::TYPE => agent::AGENT_TRANSITIONS,
         _ => &[],
     }
 }

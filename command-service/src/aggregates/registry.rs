@@ -2,6 +2,7 @@
 //! aggregates only how a claim picks.
 
 use chrono::{DateTime, Utc};
+use schemas::agent::AgentEvent;
 use schemas::commit::EventRecord;
 use schemas::ids::Stream;
 use schemas::task::TaskEvent;
@@ -9,6 +10,7 @@ use schemas::upcast::DecodeError;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::agent::Agent;
 use super::task::Task;
 use super::{Aggregate, Context, Refusal};
 use crate::command::AnyCommand;
@@ -18,6 +20,8 @@ use crate::command::AnyCommand;
 pub enum State {
     /// Of a task.
     Task(Task),
+    /// Of an agent.
+    Agent(Agent),
 }
 
 /// An event of any aggregate, not yet at a place in a stream.
@@ -26,6 +30,8 @@ pub enum State {
 pub enum AnyEvent {
     /// Of a task.
     Task(TaskEvent),
+    /// Of an agent.
+    Agent(AgentEvent),
 }
 
 impl AnyEvent {
@@ -34,6 +40,7 @@ impl AnyEvent {
     pub fn kind(&self) -> (&'static str, u32) {
         match self {
             Self::Task(event) => event.kind(),
+            Self::Agent(event) => event.kind(),
         }
     }
 
@@ -42,6 +49,7 @@ impl AnyEvent {
     pub fn data(&self) -> Box<RawValue> {
         match self {
             Self::Task(event) => serde_json::value::to_raw_value(event),
+            Self::Agent(event) => serde_json::value::to_raw_value(event),
         }
         .expect("events have text keys only, so JSON can write them")
     }
@@ -60,6 +68,7 @@ impl AnyEvent {
     pub fn decode(record: &EventRecord) -> Result<Self, DecodeError> {
         match record.stream.aggregate_type() {
             Task::TYPE => TaskEvent::decode(&record.kind, record.v, &record.data).map(Self::Task),
+            Agent::TYPE => AgentEvent::decode(&record.kind, record.v, &record.data).map(Self::Agent),
             _ => Err(DecodeError::UnknownType { kind: record.kind.clone() }),
         }
     }
@@ -71,7 +80,7 @@ impl AnyEvent {
             Self::Task(TaskEvent::StaleTokenRefused(refused)) => {
                 Some(Refusal::StaleToken { given: refused.given, current: refused.current })
             }
-            Self::Task(_) => None,
+            Self::Task(_) | Self::Agent(_) => None,
         }
     }
 }
@@ -85,17 +94,30 @@ pub fn decide(
     command: &AnyCommand,
     context: Context<'_>,
 ) -> Result<Vec<AnyEvent>, Refusal> {
-    match (state, command) {
-        (None, AnyCommand::Task(command)) => wrap(Task::decide(None, command, context), AnyEvent::Task),
-        (Some(State::Task(task)), AnyCommand::Task(command)) => {
-            wrap(Task::decide(Some(task), command, context), AnyEvent::Task)
+    match command {
+        AnyCommand::Task(command) => {
+            Ok(Task::decide(task(state)?, command, context)?.into_iter().map(AnyEvent::Task).collect())
         }
-        _ => Err(Refusal::NotFound { aggregate: "aggregate" }),
+        AnyCommand::Agent(command) => {
+            Ok(Agent::decide(agent(state)?, command, context)?.into_iter().map(AnyEvent::Agent).collect())
+        }
     }
 }
 
-fn wrap<E>(decision: Result<Vec<E>, Refusal>, any: fn(E) -> AnyEvent) -> Result<Vec<AnyEvent>, Refusal> {
-    Ok(decision?.into_iter().map(any).collect())
+fn task(state: Option<&State>) -> Result<Option<&Task>, Refusal> {
+    match state {
+        None => Ok(None),
+        Some(State::Task(task)) => Ok(Some(task)),
+        Some(_) => Err(Refusal::NotFound { aggregate: Task::TYPE }),
+    }
+}
+
+fn agent(state: Option<&State>) -> Result<Option<&Agent>, Refusal> {
+    match state {
+        None => Ok(None),
+        Some(State::Agent(agent)) => Ok(Some(agent)),
+        Some(_) => Err(Refusal::NotFound { aggregate: Agent::TYPE }),
+    }
 }
 
 /// The event that records a refusal, when it is one that is recorded and stands not in the log already.
@@ -114,7 +136,12 @@ pub fn recorded(state: Option<&State>, command: &AnyCommand, refusal: &Refusal) 
 pub fn evolve(state: Option<State>, event: &AnyEvent) -> Option<State> {
     match (state, event) {
         (None, AnyEvent::Task(event)) => Task::evolve(None, event).map(State::Task),
+        (None, AnyEvent::Agent(event)) => Agent::evolve(None, event).map(State::Agent),
         (Some(State::Task(task)), AnyEvent::Task(event)) => Task::evolve(Some(task), event).map(State::Task),
+        (Some(State::Agent(agent)), AnyEvent::Agent(event)) => {
+            Agent::evolve(Some(agent), event).map(State::Agent)
+        }
+        (other, _) => other,
     }
 }
 
@@ -132,6 +159,7 @@ impl State {
     pub fn aggregate(&self) -> &'static str {
         match self {
             Self::Task(_) => Task::TYPE,
+            Self::Agent(_) => Agent::TYPE,
         }
     }
 
@@ -140,6 +168,7 @@ impl State {
     pub fn stage(&self) -> &'static str {
         match self {
             Self::Task(task) => task.stage(),
+            Self::Agent(agent) => agent.stage(),
         }
     }
 
@@ -148,6 +177,7 @@ impl State {
     pub fn deadline(&self) -> Option<(DateTime<Utc>, AnyCommand)> {
         match self {
             Self::Task(task) => task.deadline().map(|(at, command)| (at, AnyCommand::Task(command))),
+            Self::Agent(agent) => agent.deadline().map(|(at, command)| (at, AnyCommand::Agent(command))),
         }
     }
 
@@ -156,6 +186,7 @@ impl State {
     pub fn runs_until(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Task(task) => task.lease_until(),
+            Self::Agent(agent) => agent.alive_until(),
         }
     }
 }
