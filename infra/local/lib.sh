@@ -2,6 +2,7 @@
 # What the scripts of this folder share. Sourced, never run. Works with bash 3.2, which macOS ships.
 
 set -euo pipefail
+unset CDPATH # would send cd elsewhere
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 LOCAL=$ROOT/.local
