@@ -1,1 +1,42 @@
-//! migrations
+//! The shapes of the stores: each table's SQL beside its row type, roles, generations, migrations.
+//!
+//! Tables of the read models live in a schema per generation (`g1`); the schema `gesta` shows the live
+//! generation through views that check the reader's own rights, and holds what all generations share:
+//! `projections` (how far each is) and `generations` (which is live).
+
+mod agent_list;
+mod event_journal;
+pub mod generation;
+mod migrate;
+mod projections;
+mod queue_depth;
+pub mod roles;
+mod state_transitions;
+pub mod table;
+mod task_attempts;
+mod task_list;
+
+pub use agent_list::{AGENT_LIST, AgentListRow};
+pub use event_journal::{EVENT_JOURNAL, EventJournalRow};
+pub use migrate::{
+    FIRST_GENERATION, MigrateError, NewerSchema, Report, VersionError, check_version, known_version, migrate,
+};
+pub use projections::{CHANNEL, ProjectionsRow};
+pub use queue_depth::{QUEUE_DEPTH, QueueDepthRow};
+pub use roles::{projector_pool, query_pool};
+pub use state_transitions::{STATE_TRANSITIONS, StateTransitionsRow};
+pub use task_attempts::{TASK_ATTEMPTS, TaskAttemptsRow};
+pub use task_list::{KEEP_FAILED, KEEP_SUCCEEDED, RECENTLY_ENDED_SQL, TASK_LIST, TaskListRow};
+
+/// Every table of a generation, in the order in which a transaction writes them.
+#[must_use]
+pub fn shapes(schema: &str) -> [table::Shape; 6] {
+    [
+        TASK_LIST.shape(schema),
+        QUEUE_DEPTH.shape(schema),
+        TASK_ATTEMPTS.shape(schema),
+        AGENT_LIST.shape(schema),
+        STATE_TRANSITIONS.shape(schema),
+        EVENT_JOURNAL.shape(schema),
+    ]
+}
