@@ -24,8 +24,9 @@ pub enum State {
     Agent(Agent),
 }
 
-/// An event of any aggregate, not yet at a place in a stream.
-#[derive(Debug, Clone, PartialEq)]
+/// An event of any aggregate, not yet at a place in a stream; serialised it is the event's fields.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 #[expect(clippy::large_enum_variant, reason = "a value lives for one decision")]
 pub enum AnyEvent {
     /// Of a task.
@@ -47,11 +48,7 @@ impl AnyEvent {
     /// The event's fields as one JSON object.
     #[must_use]
     pub fn data(&self) -> Box<RawValue> {
-        match self {
-            Self::Task(event) => serde_json::value::to_raw_value(event),
-            Self::Agent(event) => serde_json::value::to_raw_value(event),
-        }
-        .expect("events have text keys only, so JSON can write them")
+        serde_json::value::to_raw_value(self).expect("events have text keys only, so JSON can write them")
     }
 
     /// The event at its place.

@@ -42,3 +42,60 @@ pub(super) fn elapse_grace(asked: Asked<'_>) -> Decision {
         None => Err(guard("", "nobody asked to cancel this task")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregates::given::{given, second};
+    use crate::aggregates::task::Task;
+    use crate::aggregates::task::samples::{assigned, fail, failed, held, queued, running};
+    use schemas::problem::Code;
+    use schemas::task::{ElapseGrace, TaskCommand, TaskEvent};
+
+    fn command() -> CancelTask {
+        CancelTask { reason: Some("obsolete".into()) }
+    }
+
+    fn cancelled(acknowledged: bool) -> TaskEvent {
+        TaskCancelled { reason: Some("obsolete".into()), acknowledged }.into()
+    }
+
+    /// TASK-7, M-8: what nobody works on ends at once.
+    #[test]
+    fn what_nobody_works_on_is_cancelled_at_once() {
+        for task in [held(), queued(), assigned(), running().when(2, fail(1)).is("retry_wait")] {
+            let task = task.when(3, command()).then("cancelled", &[cancelled(false)]);
+            assert_eq!(task.due(), None);
+            task.when(4, command()).refused(Code::TransitionRefused, "while the task is cancelled");
+        }
+        failed().when(3, command()).refused(Code::TransitionRefused, "while the task is failed");
+        given::<Task>(&[]).when(3, command()).refused(Code::NotFound, "no task");
+    }
+
+    fn requested() -> crate::aggregates::given::Given<Task> {
+        let request = TaskCancelRequested { reason: command().reason, grace_until: second(6) };
+        running().when(2, command()).then("running", &[request.into()])
+    }
+
+    /// TASK-7, M-8: a running task gets its grace; a second request does not change it.
+    #[test]
+    fn a_running_task_gets_a_grace_period() {
+        let task = requested().when(3, command()).then("running", &[]);
+        let grace: TaskCommand = ElapseGrace {}.into();
+        assert_eq!(task.due(), Some((second(6), grace)));
+        let task = task.when(5, ElapseGrace {}).refused(Code::GuardRefused, "the grace runs to");
+        task.when(6, ElapseGrace {}).then("cancelled", &[cancelled(false)]);
+    }
+
+    /// TASK-7, M-8: the worker says that it stopped.
+    #[test]
+    fn the_holder_acknowledges() {
+        let acknowledge = AcknowledgeCancel { fencing_token: 1 };
+        requested().when(3, acknowledge.clone()).then("cancelled", &[cancelled(true)]);
+        running().when(3, acknowledge.clone()).refused(Code::GuardRefused, "nobody asked");
+        requested()
+            .when(3, AcknowledgeCancel { fencing_token: 2 })
+            .refused(Code::LeaseHeldByOther, "token 2");
+        running().when(99, ElapseGrace {}).refused(Code::GuardRefused, "nobody asked");
+    }
+}

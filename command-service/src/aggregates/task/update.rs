@@ -15,3 +15,44 @@ pub(super) fn update(asked: Asked<'_>, command: &UpdateTask) -> Decision {
     let UpdateTask { title, description, priority, payload } = command.clone();
     one(TaskUpdated { title, description, priority, payload })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregates::task::samples::{assigned, held, queued};
+    use schemas::problem::Code;
+    use schemas::task::Priority;
+
+    /// TASK-6: what the worker sees changes; what is not named stays.
+    #[test]
+    fn a_task_changes_before_anyone_holds_it() {
+        let command = UpdateTask {
+            title: Some("New".into()),
+            priority: Some(Priority::Critical),
+            payload: Some(serde_json::from_str(r#"{"path":"docs"}"#).unwrap()),
+            ..UpdateTask::default()
+        };
+        let events = [TaskUpdated {
+            title: command.title.clone(),
+            description: None,
+            priority: command.priority,
+            payload: command.payload.clone(),
+        }
+        .into()];
+        held().when(5, command.clone()).then("pending", &events);
+        let task = queued().when(5, command).then("queued", &events);
+        assert_eq!(task.state.as_ref().and_then(|task| task.ready()).map(|ready| ready.rank), Some(4));
+        let task =
+            task.when(6, crate::aggregates::task::samples::assign("w-1")).is("assigned").state.unwrap();
+        let view = task.lease_view().unwrap();
+        assert_eq!((view.title, &view.payload["path"]), ("New", &"docs".into()));
+    }
+
+    /// TASK-6: not once it was assigned.
+    #[test]
+    fn a_leased_task_does_not_change() {
+        let title = UpdateTask { title: Some("New".into()), ..UpdateTask::default() };
+        assigned().when(5, title).refused(Code::TransitionRefused, "while the task is assigned");
+        queued().when(5, UpdateTask::default()).refused(Code::GuardRefused, "at least one of");
+    }
+}
