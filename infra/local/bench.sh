@@ -11,7 +11,8 @@ main() {
     "$HERE/prerequisites.sh" run
     [ -n "$(find "$ROOT"/*/benches -name '*.rs' 2>/dev/null | head -n 1)" ] || die "no benchmark is written yet"
     suite_start "-c max_connections=400"
-    suite_run cargo bench --workspace --locked --benches
+    cargo build --release --locked --package gesta
+    GESTA_POSTGRES_BIN=$("$HERE/postgres.sh" bin) suite_run cargo bench --package tests --locked
 }
 
 main

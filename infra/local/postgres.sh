@@ -7,6 +7,7 @@
 #   postgres.sh status [INSTANCE]  say what runs where; 0 running, 3 stopped
 #   postgres.sh url [INSTANCE]     print the URL of the running one
 #   postgres.sh reset [INSTANCE]   stop and remove its data
+#   postgres.sh bin                print the folder of its programs, such as pgbench
 #   postgres.sh sweep FOLDER       reset every instance FOLDER/<pid> whose process has ended
 #
 # INSTANCE is a folder under .local (such as test/4711) for a server of its own; without it, the one of `make run`.
@@ -214,19 +215,20 @@ external() {
 main() {
     local verb=${1:-}
     case $verb in
-    install | start | stop | status | url | reset | sweep) ;;
-    *) die "usage: postgres.sh install|start|stop|status|url|reset|sweep [INSTANCE]" ;;
+    install | start | stop | status | url | reset | bin | sweep) ;;
+    *) die "usage: postgres.sh install|start|stop|status|url|reset|bin|sweep [INSTANCE]" ;;
     esac
     case ${2:-} in
     /* | *..* | *[!A-Za-z0-9_/-]*) die "INSTANCE is a folder under .local, such as test/4711; given: $2" ;;
     esac
-    if [ -n "${GESTA_POSTGRES_URL:-}" ]; then
+    if [ -n "${GESTA_POSTGRES_URL:-}" ] && [ "$verb" != bin ]; then
         external "$verb"
         return
     fi
     select_base
     case $verb in
     install) install ;;
+    bin) install >&2 && printf '%s\n' "$BIN" ;;
     sweep) sweep "${2:?sweep needs a folder, such as test}" ;;
     *)
         select_instance "${2:-}"

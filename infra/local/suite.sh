@@ -40,11 +40,11 @@ suite_run() {
     return $code
 }
 
-# suite_provision: every executable tests/**/provision.sh fetches what its tests need, into .local.
+# suite_provision: every executable provision.sh in a tests folder fetches what its tests need, into .local.
 suite_provision() {
     local script
     while IFS= read -r script; do
         say "provisioning: ${script#"$ROOT/"}"
         suite_run "$script" || die "${script#"$ROOT/"} failed; it says why above"
-    done < <(find "$ROOT/tests" -name provision.sh -perm -u+x | sort)
+    done < <(find "$ROOT" \( -path "$ROOT/target" -o -path "$LOCAL" \) -prune -o -path '*/tests/*' -name provision.sh -perm -u+x -print | sort)
 }
