@@ -1,1 +1,197 @@
-//! Being written.
+//! The shards at work: one task per shard, and the way to them.
+
+mod claims;
+mod clock;
+mod driver;
+mod meters;
+mod status;
+mod wakeups;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use event_log::{Cursor, Log};
+use schemas::ids::{Route, Stream};
+use schemas::problem::Code;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::{Answer, Submission};
+use crate::shard::{Mode, Settings, Shard, Status, limits};
+use driver::{Driver, Message, Running};
+pub use status::{ServiceStatus, ShardStatus};
+use wakeups::Wakeups;
+
+/// Longest time that a shutdown waits for all shards.
+const SHUTDOWN: Duration = Duration::from_secs(4);
+
+/// How a service runs.
+#[derive(Debug, Clone)]
+pub struct ServiceOptions {
+    /// Where other processes reach this one, `host:port`; empty when they may not.
+    pub address: String,
+    /// Whether a lock keeps every other process from claiming on this log, as on the embedded one.
+    pub exclusive: bool,
+}
+
+impl Default for ServiceOptions {
+    /// A process of its own on a log that it has locked.
+    fn default() -> Self {
+        Self { address: String::new(), exclusive: true }
+    }
+}
+
+/// Why a service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no runtime to run the shards on.
+    #[error("the service must be started on a Tokio runtime: {0}")]
+    NoRuntime(#[from] tokio::runtime::TryCurrentError),
+}
+
+/// The command side of a log. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shards: Vec<Handle>,
+    wakeups: Arc<Wakeups>,
+    closing: CancellationToken,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    inbox: mpsc::Sender<Message>,
+    status: watch::Receiver<ShardStatus>,
+}
+
+impl Service {
+    /// Starts a task for every shard of `log`. Each reads its shard and claims it; until then
+    /// commands are answered with 503. [`Service::ready`] waits for it.
+    ///
+    /// # Errors
+    /// [`StartError`] without a runtime.
+    pub fn start(log: &Log, options: &ServiceOptions) -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Handle::try_current()?;
+        let wakeups = Arc::new(Wakeups::default());
+        let (mut shards, mut tasks) = (Vec::new(), Vec::new());
+        for number in 0..log.genesis().shards {
+            let generation = log.genesis().generation;
+            let settings = Settings { shard: number, generation, exclusive: options.exclusive };
+            let shard = Shard::new(settings, Cursor::beginning(log.genesis(), number));
+            let begun = ShardStatus { shard: number, status: Status::Following, next_offset: 0, end: 0 };
+            let (status, shown) = watch::channel(begun);
+            let (inbox, messages) = mpsc::channel(limits::MAX_WAITING_COMMANDS);
+            let driver = Driver {
+                number,
+                log: log.clone(),
+                address: options.address.clone(),
+                shard,
+                inbox: messages,
+                wakeups: Arc::clone(&wakeups),
+                status,
+                running: Running::new(number),
+            };
+            tasks.push(runtime.spawn(driver.run()));
+            shards.push(Handle { inbox, status: shown });
+        }
+        Ok(Self(Arc::new(Inner {
+            shards,
+            wakeups,
+            closing: CancellationToken::new(),
+            tasks: Mutex::new(tasks),
+        })))
+    }
+
+    /// Number of shards.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        u16::try_from(self.0.shards.len()).unwrap_or(u16::MAX)
+    }
+
+    /// Has a command executed, and answers when its outcome is proven. [`Answer::Unknown`] when that
+    /// takes longer than `wait`; the long poll of a claim comes on top of it.
+    pub async fn submit(&self, submission: Submission, wait: Duration) -> Answer {
+        if submission.home.tenant() != submission.principal.tenant.as_str() {
+            let detail = format!("{} is not a stream of this tenant", submission.home);
+            return Answer::Failed { code: Code::TenantForbidden, detail };
+        }
+        let deadline = Instant::now() + wait;
+        let answer = async {
+            match claims::Poll::of(&submission) {
+                Some(poll) => claims::claim(self, submission, poll, deadline).await,
+                None => self.ask(Mode::Execute, submission, deadline).await,
+            }
+        };
+        answer.await
+    }
+
+    /// Asks the shard of the submission's home stream.
+    async fn ask(&self, mode: Mode, submission: Submission, deadline: Instant) -> Answer {
+        let route = Route::of(&submission.principal.tenant, submission.home.id());
+        let shard = &self.0.shards[usize::from(route.shard(self.shards()))];
+        let (reply, answer) = oneshot::channel();
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let message = Message::Ask { mode, submission: Box::new(submission), wait, reply };
+        match shard.inbox.try_send(message) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                let detail = format!("{} commands wait for this shard", limits::MAX_WAITING_COMMANDS);
+                return Answer::Failed { code: Code::Busy, detail };
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                let detail = "the service is shutting down".to_owned();
+                return Answer::Failed { code: Code::NotReady, detail };
+            }
+        }
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(Ok(answer)) => answer,
+            // The task ended or the time is up before the outcome was proven.
+            Ok(Err(_)) | Err(_) => Answer::Unknown,
+        }
+    }
+
+    /// What wakes a long poll on `queue`.
+    fn wakeup(&self, queue: &Stream) -> Arc<tokio::sync::Notify> {
+        self.0.wakeups.of(queue)
+    }
+
+    /// Ends with the service: a long poll does not outlive it.
+    fn closing(&self) -> &CancellationToken {
+        &self.0.closing
+    }
+
+    /// How every shard is.
+    #[must_use]
+    pub fn status(&self) -> ServiceStatus {
+        ServiceStatus { shards: self.0.shards.iter().map(|shard| shard.status.borrow().clone()).collect() }
+    }
+
+    /// Waits until every shard takes commands or is stopped, and says which.
+    pub async fn ready(&self) -> ServiceStatus {
+        for shard in &self.0.shards {
+            let settled = |shown: &ShardStatus| matches!(shown.status, Status::Owner | Status::Stopped(_));
+            // An error means that the task has ended; its last status stands.
+            let _ = shard.status.clone().wait_for(settled).await;
+        }
+        self.status()
+    }
+
+    /// Ends: no new command is taken, what is under way gets its answer (at most 2 s a shard).
+    pub async fn shutdown(&self) {
+        self.0.closing.cancel();
+        for shard in &self.0.shards {
+            // A task that has ended needs no telling.
+            let _ = shard.inbox.send(Message::Shutdown).await;
+        }
+        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = futures_util::future::join_all(tasks);
+        if tokio::time::timeout(SHUTDOWN, all).await.is_err() {
+            tracing::warn!("some shards did not end in {SHUTDOWN:?}; what they sent may count or not");
+        }
+    }
+}

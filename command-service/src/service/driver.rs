@@ -1,0 +1,287 @@
+//! The task around one shard: it moves messages between the shard, the log, the clock and those who
+//! wait, and decides nothing.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use event_log::{AppendError, ClaimError, Claimed, Log, Start};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::clock::Clock;
+use super::meters::Meters;
+use super::status::ShardStatus;
+use super::wakeups::Wakeups;
+use crate::command::{Answer, Submission};
+use crate::shard::{AppendFailure, Asked, Claim, Input, Mode, Output, RequestId, Shard, Status};
+
+/// Messages taken at a time before the next batch goes out.
+const BURST: usize = 1_024;
+/// Counted records read at a time.
+const READ_RECORDS: usize = 1_000;
+/// Longest sleep: the timer of the runtime does not run while the machine sleeps, shard time does.
+const MAX_SLEEP: Duration = Duration::from_secs(5);
+/// How long a shard that shall end waits for the reports of what it sent.
+const DRAIN: Duration = Duration::from_secs(2);
+/// First and longest wait after a claim that did not count.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+
+/// What the service sends to a shard's task.
+pub(super) enum Message {
+    /// A command.
+    Ask {
+        mode: Mode,
+        submission: Box<Submission>,
+        /// How long somebody waits for the answer.
+        wait: Duration,
+        reply: oneshot::Sender<Answer>,
+    },
+    /// End.
+    Shutdown,
+}
+
+type Report = Result<Vec<u64>, AppendError>;
+type Waited<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// What woke the task.
+enum Event {
+    Reported(Report),
+    Claimed(Result<Claimed, ClaimError>),
+    Messages,
+    Woken,
+}
+
+pub(super) struct Driver {
+    pub(super) number: u16,
+    pub(super) log: Log,
+    pub(super) address: String,
+    pub(super) shard: Shard,
+    pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) wakeups: Arc<Wakeups>,
+    pub(super) status: watch::Sender<ShardStatus>,
+    pub(super) running: Running,
+}
+
+/// What is under way.
+pub(super) struct Running {
+    clock: Clock,
+    meters: Meters,
+    replies: HashMap<RequestId, oneshot::Sender<Answer>>,
+    requests: RequestId,
+    append: Waited<Report>,
+    claim: Waited<Result<Claimed, ClaimError>>,
+    wake: Option<Instant>,
+    ends: Option<Instant>,
+}
+
+impl Running {
+    pub(super) fn new(shard: u16) -> Self {
+        Self {
+            clock: Clock::start(),
+            meters: Meters::of(shard),
+            replies: HashMap::new(),
+            requests: 0,
+            append: None,
+            claim: None,
+            wake: None,
+            ends: None,
+        }
+    }
+}
+
+impl Driver {
+    /// Reads the shard, owns it, serves it, until the service ends.
+    pub(super) async fn run(mut self) {
+        self.catch_up(u64::MAX).await;
+        self.step(Input::Lead);
+        let mut messages = Vec::with_capacity(BURST);
+        loop {
+            self.step(Input::Flush);
+            self.show();
+            let ended = self.running.ends.is_some_and(|ends| self.shard.is_idle() || ends <= Instant::now());
+            if ended {
+                return;
+            }
+            match self.event(&mut messages).await {
+                Event::Reported(report) => self.reported(report),
+                Event::Claimed(claimed) => self.claimed(claimed).await,
+                Event::Messages if messages.is_empty() => self.shut_down(),
+                Event::Messages => {
+                    for message in messages.drain(..) {
+                        self.take(message);
+                    }
+                }
+                Event::Woken => {}
+            }
+        }
+    }
+
+    async fn event(&mut self, messages: &mut Vec<Message>) -> Event {
+        let Running { append, claim, wake, ends, .. } = &mut self.running;
+        let longest = Instant::now() + MAX_SLEEP;
+        let sleep = [*wake, *ends].into_iter().flatten().fold(longest, Instant::min);
+        let closed = ends.is_some();
+        tokio::select! {
+            biased;
+            report = poll(append), if append.is_some() => { *append = None; Event::Reported(report) }
+            claimed = poll(claim), if claim.is_some() => { *claim = None; Event::Claimed(claimed) }
+            _ = self.inbox.recv_many(messages, BURST), if !closed => Event::Messages,
+            () = tokio::time::sleep_until(sleep) => { *wake = None; Event::Woken }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Ask { mode, submission, wait, reply } => {
+                self.running.requests += 1;
+                let request = self.running.requests;
+                self.running.replies.insert(request, reply);
+                let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+                let now = self.running.clock.now();
+                let expires = now.checked_add_signed(wait).unwrap_or(now);
+                self.step(Input::Command(Asked { request, mode, submission, expires }));
+            }
+            Message::Shutdown => self.shut_down(),
+        }
+    }
+
+    fn shut_down(&mut self) {
+        self.running.ends.get_or_insert_with(|| Instant::now() + DRAIN);
+        self.step(Input::Revoke);
+    }
+
+    fn step(&mut self, input: Input) {
+        let outputs = self.shard.step(self.running.clock.now(), input);
+        for output in outputs {
+            self.obey(output);
+        }
+    }
+
+    fn obey(&mut self, output: Output) {
+        match output {
+            Output::Append(records) => {
+                let (log, number) = (self.log.clone(), self.number);
+                self.running.append = Some(Box::pin(async move { log.append(number, records).await }));
+            }
+            Output::Answer(request, answer) => {
+                if let Some(reply) = self.running.replies.remove(&request) {
+                    // Whoever does not wait any more asks again with the same id.
+                    let _ = reply.send(answer);
+                }
+            }
+            Output::Claim { failures } => {
+                let (log, number, address) = (self.log.clone(), self.number, self.address.clone());
+                self.running.claim = Some(Box::pin(async move {
+                    tokio::time::sleep(back_off(failures)).await;
+                    log.claim(number, &address).await
+                }));
+            }
+            Output::WakeAt(at) => self.running.wake = Some(Instant::now() + self.running.clock.until(at)),
+            Output::Ready { queue, tasks } => self.wakeups.wake(&queue, tasks),
+        }
+    }
+
+    fn reported(&mut self, report: Report) {
+        let input = match report {
+            Ok(offsets) => Input::Appended(Ok(offsets)),
+            Err(error @ (AppendError::NoShard { .. } | AppendError::ReadOnly)) => {
+                Input::Damaged(error.to_string())
+            }
+            Err(error) => {
+                tracing::warn!(shard = self.number, %error, "a batch was not confirmed; claiming the shard again");
+                let permanent = matches!(error, AppendError::TooLarge { .. });
+                Input::Appended(Err(AppendFailure { permanent, detail: error.to_string() }))
+            }
+        };
+        self.step(input);
+    }
+
+    async fn claimed(&mut self, claimed: Result<Claimed, ClaimError>) {
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error @ (ClaimError::Damaged { .. } | ClaimError::Read(_))) => {
+                return self.step(Input::Damaged(error.to_string()));
+            }
+            Err(error) => {
+                tracing::warn!(shard = self.number, %error, "the claim did not count; trying again");
+                return self.step(Input::NotClaimed);
+            }
+        };
+        self.catch_up(claimed.cursor.next_offset).await;
+        self.running.clock = Clock::claimed(claimed.last_at);
+        let Claimed { ownership, cursor, last_at, .. } = claimed;
+        tracing::info!(shard = self.number, epoch = ownership.epoch(), "owns the shard");
+        self.step(Input::Claimed(Box::new(Claim { ownership, cursor, last_at })));
+    }
+
+    /// Feeds the counted records from the shard's cursor to `end`, or to the end that there is.
+    async fn catch_up(&mut self, end: u64) {
+        let start = match self.shard.cursor().last_counted {
+            None => Start::Beginning(self.number),
+            Some(_) => Start::Cursor(*self.shard.cursor()),
+        };
+        let mut reader = match self.log.reader(start) {
+            Ok(reader) => reader,
+            Err(error) => return self.step(Input::Damaged(error.to_string())),
+        };
+        while reader.cursor().next_offset < end {
+            match reader.next(READ_RECORDS).await {
+                Ok(records) if records.is_empty() => break,
+                Ok(records) => {
+                    for record in records.into_iter().take_while(|record| record.offset < end) {
+                        self.step(Input::Counted(Box::new(record)));
+                    }
+                }
+                Err(error) => return self.step(Input::Damaged(error.to_string())),
+            }
+            self.show();
+            // Other tasks of this thread come in between, however long the log is.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Publishes status and metrics.
+    fn show(&mut self) {
+        let counts = self.shard.take_counts();
+        self.running.meters.publish(counts, &self.shard);
+        let now = ShardStatus {
+            shard: self.number,
+            status: self.shard.status(),
+            next_offset: self.shard.cursor().next_offset,
+            end: self.log.end(self.number),
+        };
+        let named = |status: &Status| std::mem::discriminant(status);
+        self.status.send_if_modified(|shown| {
+            let changed = named(&shown.status) != named(&now.status);
+            if let (true, Status::Stopped(place)) = (changed, &now.status) {
+                tracing::error!(shard = now.shard, %place, "the shard is stopped");
+            }
+            *shown = now;
+            changed
+        });
+    }
+}
+
+/// Waits for what is under way. Only polled while something is.
+async fn poll<T>(waited: &mut Waited<T>) -> T {
+    match waited {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Nothing before the first claim, then 0.2 to 2 s with jitter, so that two claimers part.
+fn back_off(failures: u32) -> Duration {
+    if failures == 0 {
+        return Duration::ZERO;
+    }
+    let (first, longest) = BACK_OFF;
+    let wait = first.saturating_mul(1 << failures.min(8).saturating_sub(1)).min(longest);
+    let jitter = uuid::Uuid::new_v4().as_u128() % 1_000;
+    let share = u32::try_from(jitter).unwrap_or(0);
+    wait / 2 + wait / 2 * share / 1_000
+}

@@ -1,0 +1,118 @@
+//! Writing a commit, once, straight from the decided events: the form of `schemas::commit::Commit`
+//! without its copies.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use schemas::commit::{Actor, millis};
+use serde::{Serialize, Serializer};
+
+use super::receipts::Fact;
+use crate::aggregates::registry::AnyEvent;
+use crate::command::Submission;
+
+/// A commit about to be written.
+pub(super) struct Draft<'a> {
+    pub(super) submission: &'a Submission,
+    pub(super) at: DateTime<Utc>,
+    pub(super) facts: &'a [Fact],
+}
+
+impl Draft<'_> {
+    /// The value of the record.
+    pub(super) fn encode(&self) -> Bytes {
+        let submission = self.submission;
+        let commit = CommitOut {
+            command: CommandOut {
+                id: &submission.command_id,
+                kind: submission.command.name(),
+                body_hash: &submission.body_hash,
+            },
+            home: submission.home.as_str(),
+            tenant: submission.principal.tenant.as_str(),
+            actor: &submission.principal.actor,
+            correlation: &submission.correlation,
+            causation: &submission.causation,
+            trace: submission.trace.as_deref(),
+            at: self.at,
+            events: Events(self.facts),
+        };
+        serde_json::to_vec(&commit).expect("commits have text keys only, so JSON can write them").into()
+    }
+}
+
+#[derive(Serialize)]
+struct CommitOut<'a> {
+    command: CommandOut<'a>,
+    home: &'a str,
+    tenant: &'a str,
+    actor: &'a Actor,
+    correlation: &'a str,
+    causation: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
+    #[serde(with = "millis")]
+    at: DateTime<Utc>,
+    events: Events<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CommandOut<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    body_hash: &'a str,
+}
+
+struct Events<'a>(&'a [Fact]);
+
+#[derive(Serialize)]
+struct EventOut<'a> {
+    stream: &'a str,
+    version: u64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    v: u32,
+    #[serde(serialize_with = "fields")]
+    data: &'a AnyEvent,
+}
+
+impl Serialize for Events<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|fact| {
+            let (kind, v) = fact.event.kind();
+            EventOut { stream: fact.stream.as_str(), version: fact.version, kind, v, data: &fact.event }
+        }))
+    }
+}
+
+fn fields<S: Serializer>(event: &AnyEvent, serializer: S) -> Result<S::Ok, S::Error> {
+    match event {
+        AnyEvent::Task(event) => event.serialize(serializer),
+        AnyEvent::Agent(event) => event.serialize(serializer),
+    }
+}
+
+/// Bytes of a command's body, for the bound on what waits undecided.
+pub(super) fn body_bytes(submission: &Submission) -> usize {
+    use crate::command::AnyCommand;
+    let mut counter = Counter(0);
+    let counted = match &submission.command {
+        AnyCommand::Task(command) => serde_json::to_writer(&mut counter, command),
+        AnyCommand::Agent(command) => serde_json::to_writer(&mut counter, command),
+    };
+    counted.map_or(usize::MAX, |()| counter.0)
+}
+
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

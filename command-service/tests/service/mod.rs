@@ -1,0 +1,3 @@
+//! The running service on a real log.
+
+mod spine;

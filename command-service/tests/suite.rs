@@ -1,0 +1,6 @@
+//! Tests of the command service from outside: the running service, and the simulation of the shard.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod service;
+mod support;
