@@ -2,9 +2,16 @@
 //! documents generated from them. Every other crate depends on this one; it depends on none.
 
 pub mod agent;
+pub mod answer;
+pub mod cloudevent;
 pub mod commit;
 pub mod contract;
+pub mod endpoint;
+#[cfg(test)]
+mod generated;
 pub mod ids;
+pub mod json_schema;
+pub mod openapi;
 pub mod position;
 pub mod problem;
 pub mod registry;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = take_medium)]
 pub enum Priority {
     /// 1.
     Low,
@@ -19,6 +20,14 @@ pub enum Priority {
     High,
     /// 4.
     Critical,
+}
+
+/// A derived schema does not know of aliases.
+fn take_medium(schema: &mut schemars::Schema) {
+    if let Some(choices) = schema.get_mut("oneOf").and_then(serde_json::Value::as_array_mut) {
+        let description = "Read as `normal`, never written.";
+        choices.push(serde_json::json!({ "const": "medium", "description": description, "deprecated": true, "type": "string" }));
+    }
 }
 
 impl Priority {

@@ -1,0 +1,205 @@
+//! Events as CloudEvents 1.0 in JSON, one object each: what `gesta events` prints.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::commit::{Actor, Commit, EventRecord, millis};
+use crate::json_schema::{SCHEMA_BASE, event_path};
+use crate::position::Position;
+
+/// Prefix of `source`; context and aggregate type follow.
+pub const SOURCE_BASE: &str = "https://gesta.dev/";
+
+/// One event with the attributes of CloudEvents. Extension names have lower-case letters and
+/// digits only, as the specification asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CloudEvent {
+    /// `1.0`.
+    pub specversion: String,
+    /// The event's id, the same everywhere.
+    pub id: Uuid,
+    /// Context and aggregate type.
+    pub source: String,
+    /// Event type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it happened: shard time of the decision.
+    #[serde(with = "millis")]
+    pub time: DateTime<Utc>,
+    /// `<aggregate type>/<id>`.
+    pub subject: String,
+    /// `application/json`.
+    pub datacontenttype: String,
+    /// Schema of `data`; another one for an incompatible change.
+    pub dataschema: String,
+    /// Revision of the schema that wrote `data`.
+    pub datarevision: u32,
+    /// Stream, `tenant/type/id`; events of one key are in order.
+    pub partitionkey: String,
+    /// Tenant.
+    pub tenantid: String,
+    /// 1-based version in the stream, without gap.
+    pub aggregateversion: u64,
+    /// Place in the log: `generation.shard.offset.index`.
+    pub position: String,
+    /// Correlation of the original request.
+    pub correlationid: String,
+    /// The event or external command that caused the command.
+    pub causationid: String,
+    /// The command that wrote the event.
+    pub commandid: String,
+    /// Type of that command.
+    pub commandtype: String,
+    /// When it was appended; the log's own time, equal to `time`.
+    #[serde(with = "millis")]
+    pub recordedtime: DateTime<Utc>,
+    /// Kind of the actor, in the vocabulary of the CloudEvents auth context.
+    pub authtype: String,
+    /// Id of the actor.
+    pub authid: String,
+    /// W3C `traceparent` of the request that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The payload.
+    pub data: Box<RawValue>,
+}
+
+/// The events of a counted commit, in order.
+pub fn cloud_events(
+    commit: &Commit,
+    generation: u32,
+    shard: u16,
+    offset: u64,
+) -> impl Iterator<Item = CloudEvent> + '_ {
+    (0_u16..).zip(&commit.events).map(move |(index, event)| {
+        let position = Position { generation, shard, offset, index };
+        cloud_event(commit, event, &position)
+    })
+}
+
+fn cloud_event(commit: &Commit, event: &EventRecord, position: &Position) -> CloudEvent {
+    let stream = &event.stream;
+    // gesta.<context>.<aggregate>.…: an event's stream has the aggregate type, its type the context.
+    let context = event.kind.split('.').nth(1).unwrap_or_default();
+    CloudEvent {
+        specversion: "1.0".into(),
+        id: event.id(),
+        source: format!("{SOURCE_BASE}{context}/{}", stream.aggregate_type()),
+        kind: event.kind.clone(),
+        time: commit.at,
+        subject: format!("{}/{}", stream.aggregate_type(), stream.id()),
+        datacontenttype: "application/json".into(),
+        dataschema: format!("{SCHEMA_BASE}{}", event_path(&event.kind)),
+        datarevision: event.v,
+        partitionkey: stream.to_string(),
+        tenantid: commit.tenant.to_string(),
+        aggregateversion: event.version,
+        position: position.to_string(),
+        correlationid: commit.correlation.clone(),
+        causationid: commit.causation.clone(),
+        commandid: commit.command.id.clone(),
+        commandtype: commit.command.kind.clone(),
+        recordedtime: commit.at,
+        authtype: auth_type(&commit.actor).into(),
+        authid: commit.actor.id.clone(),
+        traceparent: commit.trace.clone(),
+        data: event.data.clone(),
+    }
+}
+
+/// The fixed vocabulary of the auth context extension; an agent acts as a service account.
+fn auth_type(actor: &Actor) -> &'static str {
+    match actor.kind.as_str() {
+        "user" => "user",
+        "agent" => "service_account",
+        "api_key" => "api_key",
+        "system" => "system",
+        "unauthenticated" => "unauthenticated",
+        _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn commit() -> Commit {
+        serde_json::from_value(json!({
+            "command": {"id": "c-1", "type": "task.create", "bodyHash": "00ff"},
+            "home": "acme/task/8e88a6c9-40b0-87c7-a154-418b24b15ccd",
+            "tenant": "acme",
+            "actor": {"type": "agent", "id": "a-7"},
+            "correlation": "flow-1",
+            "causation": "c-0",
+            "trace": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "at": "2026-01-02T03:04:05.678Z",
+            "events": [
+                {"stream": "acme/task/8e88a6c9-40b0-87c7-a154-418b24b15ccd", "version": 1,
+                 "type": "gesta.work.task.hold_lifted.v1", "v": 1, "data": {}},
+                {"stream": "acme/task/8e88a6c9-40b0-87c7-a154-418b24b15ccd", "version": 2,
+                 "type": "gesta.work.task.queued.v1", "v": 1,
+                 "data": {"because": "created", "enqueued_at": "2026-01-02T03:04:05.678Z"}},
+            ],
+        }))
+        .unwrap()
+    }
+
+    /// PLAT-7: id, type, version, correlation, causation, trace, source, actor and tenant.
+    #[test]
+    fn an_event_carries_every_attribute() {
+        let events: Vec<Value> =
+            cloud_events(&commit(), 1, 3, 42).map(|event| serde_json::to_value(event).unwrap()).collect();
+        assert_eq!(
+            events[1],
+            json!({
+                "specversion": "1.0",
+                "id": commit().events[1].id().to_string(),
+                "source": "https://gesta.dev/work/task",
+                "type": "gesta.work.task.queued.v1",
+                "time": "2026-01-02T03:04:05.678Z",
+                "subject": "task/8e88a6c9-40b0-87c7-a154-418b24b15ccd",
+                "datacontenttype": "application/json",
+                "dataschema": "https://gesta.dev/schemas/events/gesta.work.task.queued.v1.json",
+                "datarevision": 1,
+                "partitionkey": "acme/task/8e88a6c9-40b0-87c7-a154-418b24b15ccd",
+                "tenantid": "acme",
+                "aggregateversion": 2,
+                "position": "1.3.42.1",
+                "correlationid": "flow-1",
+                "causationid": "c-0",
+                "commandid": "c-1",
+                "commandtype": "task.create",
+                "recordedtime": "2026-01-02T03:04:05.678Z",
+                "authtype": "service_account",
+                "authid": "a-7",
+                "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                "data": {"because": "created", "enqueued_at": "2026-01-02T03:04:05.678Z"},
+            })
+        );
+        assert_eq!(events[0]["position"], "1.3.42.0");
+        assert_ne!(events[0]["id"], events[1]["id"]);
+    }
+
+    /// The names that the specification allows: lower-case letters and digits, at most 20.
+    #[test]
+    fn attribute_names_fit_every_binding() {
+        let event =
+            cloud_events(&commit(), 1, 3, 42).next().map(|event| serde_json::to_value(event).unwrap());
+        for name in event.unwrap().as_object().unwrap().keys() {
+            let fits = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            assert!(fits && name.len() <= 20, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_event_reads_back() {
+        let event = cloud_events(&commit(), 1, 3, 42).next().unwrap();
+        let line = serde_json::to_string(&event).unwrap();
+        let back: CloudEvent = serde_json::from_str(&line).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), line);
+        assert!(!line.contains('\n'));
+    }
+}

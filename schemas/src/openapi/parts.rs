@@ -1,0 +1,203 @@
+//! Parameters, headers and problem responses that the operations share.
+
+use serde_json::{Map, Value, json};
+
+use crate::problem::Code;
+
+/// Introduction of the document.
+pub(super) const DESCRIPTION: &str = "Commands change aggregates; queries are GraphQL, at `/graphql`. A command is answered when it is \
+durable. Every command has a key (`Idempotency-Key`): sent again with the same key and body it has no second effect and \
+gives the first answer, for ever. An answer of 504 `outcome_unknown` is resolved in the same way.";
+
+/// Codes that only queries answer with.
+const QUERY_CODES: [Code; 6] = [
+    Code::InvalidCursor,
+    Code::InvalidToken,
+    Code::TokenNotReached,
+    Code::QueryTooCostly,
+    Code::InvalidQuery,
+    Code::Unavailable,
+];
+
+/// Request headers and parameters: component name, place, name, schema, description.
+pub(super) fn parameters() -> Value {
+    let short =
+        |pattern: &str| json!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": pattern });
+    let visible = short("^[!-~]+$");
+    let rows = [
+        (
+            "Id",
+            "path",
+            "id",
+            json!({ "type": "string", "format": "uuid" }),
+            "Id of the aggregate, as its creation answered it.",
+        ),
+        (
+            "IdempotencyKey",
+            "header",
+            "Idempotency-Key",
+            visible.clone(),
+            "Id of the command, 1 to 128 visible ASCII characters; made by the server when absent. Its scope is tenant and aggregate.",
+        ),
+        (
+            "IfMatch",
+            "header",
+            "If-Match",
+            json!({ "type": "string", "pattern": "^\"[1-9][0-9]*\"$" }),
+            "The version that the aggregate must have, as its ETag; another one is refused with 412.",
+        ),
+        (
+            "IfNoneMatch",
+            "header",
+            "If-None-Match",
+            json!({ "type": "string", "const": "*" }),
+            "`*`: refuse with 412 when the aggregate exists and this is not the repetition that created it.",
+        ),
+        (
+            "Prefer",
+            "header",
+            "Prefer",
+            json!({ "type": "string", "pattern": "^wait=[0-9]+$" }),
+            "`wait=n`: wait up to n seconds (at most 60, by default 10) for the outcome, then answer 504 `outcome_unknown`.",
+        ),
+        (
+            "DryRun",
+            "query",
+            "dryRun",
+            json!({ "type": "boolean", "default": false }),
+            "Decide on the current state and answer what would happen; write nothing.",
+        ),
+        (
+            "CorrelationId",
+            "header",
+            "X-Correlation-Id",
+            visible.clone(),
+            "Carried along the whole chain; made when absent.",
+        ),
+        (
+            "CausationId",
+            "header",
+            "X-Causation-Id",
+            visible.clone(),
+            "What caused the command; by default the command itself.",
+        ),
+        (
+            "RequestId",
+            "header",
+            "X-Request-Id",
+            visible.clone(),
+            "Names the request in logs and problems; made when absent.",
+        ),
+        (
+            "Traceparent",
+            "header",
+            "traceparent",
+            json!({ "type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$" }),
+            "W3C trace context.",
+        ),
+        (
+            "Tenant",
+            "header",
+            "X-Gesta-Tenant",
+            json!({ "type": "string", "pattern": "^[a-z0-9-]{1,64}$", "default": "default" }),
+            "Tenant; trusted on loopback addresses only.",
+        ),
+        (
+            "Actor",
+            "header",
+            "X-Gesta-Actor",
+            json!({ "type": "string", "pattern": "^(user|agent|api_key|system)/[!-~]{1,128}$", "default": "user/local" }),
+            "Who acts, `kind/id`; trusted on loopback addresses only.",
+        ),
+    ];
+    let parameter = |(component, place, name, schema, description): (&str, &str, &str, Value, &str)| {
+        let body = json!({ "name": name, "in": place, "required": place == "path", "schema": schema, "description": description });
+        (component.to_owned(), body)
+    };
+    Value::Object(rows.into_iter().map(parameter).collect())
+}
+
+/// Response headers.
+pub(super) fn headers() -> Value {
+    let rows = [
+        ("ETag", "Version of the aggregate after the command, in quotes."),
+        ("Location", "Address of the created aggregate."),
+        ("IdempotencyKey", "Key of the command; with it the command can be sent again."),
+        ("IdempotencyReplayed", "`true` when this is the stored answer of an earlier try."),
+        ("PreferenceApplied", "The wait that was applied, when one was asked for."),
+        ("CorrelationId", "Correlation id of the command."),
+        ("CausationId", "Causation id of the command."),
+        ("RequestId", "Id of the request."),
+    ];
+    let header = |(name, description): (&str, &str)| {
+        (name.to_owned(), json!({ "description": description, "schema": { "type": "string" } }))
+    };
+    Value::Object(rows.into_iter().map(header).collect())
+}
+
+/// Problem responses, with the codes that each may carry.
+pub(super) fn responses() -> Value {
+    let groups: [(&str, &[u16], &str); 12] = [
+        ("Malformed", &[400], "The request cannot be read."),
+        ("Forbidden", &[403], "The tenant cannot be taken from a header here."),
+        ("NotFound", &[404], "There is no such aggregate."),
+        ("MethodNotAllowed", &[405], "The method is not allowed here."),
+        ("Refused", &[409], "The aggregate's state does not allow the command."),
+        ("PreconditionFailed", &[412], "The aggregate has another version."),
+        ("TooLarge", &[413], "The body, commit or batch is too large."),
+        ("UnsupportedMediaType", &[415], "The content type is not supported."),
+        ("Invalid", &[422], "The body does not fit, or the key came before with another body."),
+        ("Internal", &[500], "An unexpected error."),
+        ("Unavailable", &[503], "Nothing happened; `Retry-After` says when to try again."),
+        ("Unknown", &[504], "The outcome is not known in time; the same key tells."),
+    ];
+    let mut responses = Map::new();
+    for (name, statuses, description) in groups {
+        let codes: Vec<&str> = Code::all()
+            .filter(|code| statuses.contains(&code.status()) && !QUERY_CODES.contains(code))
+            .map(Code::name)
+            .collect();
+        let mut response = json!({
+            "description": format!("{description} Codes: `{}`.", codes.join("`, `")),
+            "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+        });
+        if statuses == [503] {
+            response["headers"] = json!({ "Retry-After": { "description": "Seconds to wait.", "schema": { "type": "integer" } } });
+        }
+        responses.insert(name.into(), response);
+    }
+    Value::Object(responses)
+}
+
+/// One line of a batch.
+pub(super) fn batch_line() -> Value {
+    json!({
+        "type": "object",
+        "required": ["command"],
+        "additionalProperties": false,
+        "description": "One command of a batch.",
+        "properties": {
+            "command": { "type": "string", "description": "Command type, for example `task.create`." },
+            "id": { "type": "string", "format": "uuid", "description": "Id of the aggregate; absent for a creation or claim." },
+            "key": { "type": "string", "minLength": 1, "maxLength": 128, "description": "Idempotency key; made by the server when absent." },
+            "body": { "type": "object", "description": "The command's body; `{}` when absent." },
+        },
+    })
+}
+
+/// One line of a batch's answer.
+pub(super) fn batch_answer() -> Value {
+    json!({
+        "type": "object",
+        "required": ["status", "key"],
+        "description": "The answer to one line.",
+        "properties": {
+            "status": { "type": "integer", "description": "HTTP status that the command alone would have had." },
+            "key": { "type": "string", "description": "Idempotency key of the command." },
+            "replayed": { "type": "boolean", "description": "Whether this is the stored answer of an earlier try." },
+            "answer": { "description": "The answer, when the command took effect.",
+                "anyOf": [{ "$ref": "#/components/schemas/CommandAnswer" }, { "$ref": "#/components/schemas/ClaimAnswer" }] },
+            "problem": { "description": "Why it did not.", "$ref": "#/components/schemas/Problem" },
+        },
+    })
+}
