@@ -14,9 +14,13 @@ mod evolve;
 mod heartbeat;
 mod input;
 mod kill;
+#[cfg(test)]
+mod model;
 mod pause;
 mod restart;
 mod retry;
+#[cfg(test)]
+mod samples;
 mod session;
 mod spawn;
 mod state;

@@ -4,6 +4,8 @@ pub mod agent;
 #[cfg(test)]
 pub(crate) mod given;
 mod instant;
+#[cfg(test)]
+mod model;
 pub mod refusal;
 pub mod registry;
 pub mod task;

@@ -16,6 +16,8 @@ mod evolve;
 mod expire_lease;
 mod fail;
 mod make_due;
+#[cfg(test)]
+mod model;
 mod progress;
 mod release;
 mod renew;

@@ -31,3 +31,35 @@ pub(super) fn time_out(asked: Asked<'_>) -> Decision {
         None => Err(guard("input is awaited without a limit")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregates::agent::samples::{ask, executing, waiting};
+    use crate::aggregates::given::second;
+    use schemas::agent::{AgentCommand, TimeOutInput};
+    use schemas::problem::Code;
+
+    /// AGENT-6, M-4: it asks, is answered and goes on.
+    #[test]
+    fn input_is_awaited_and_comes() {
+        let event = InputAwaited { prompt: Some("which?".into()), input_deadline: None };
+        let agent = executing().when(1, ask(None)).then("waiting", &[event.into()]);
+        let agent = agent.when(99, TimeOutInput {}).refused(Code::GuardRefused, "without a limit");
+        let input = Some("this".into());
+        let command = ReceiveInput { input: Some("this".into()) };
+        agent.when(2, command.clone()).then("executing", &[InputReceived { input }.into()]);
+        executing().when(2, command).refused(Code::TransitionRefused, "while the agent is executing");
+    }
+
+    /// M-4: it fails when the input does not come in time.
+    #[test]
+    fn input_that_does_not_come_is_a_failure() {
+        let due: AgentCommand = TimeOutInput {}.into();
+        assert_eq!(waiting().due(), Some((second(5), due)));
+        let agent = waiting().when(4, TimeOutInput {}).refused(Code::GuardRefused, "awaited until");
+        let event = InputTimedOut { input_deadline: second(5) };
+        let agent = agent.when(5, TimeOutInput {}).then("failed", &[event.into()]);
+        assert_eq!(agent.due(), None);
+    }
+}
