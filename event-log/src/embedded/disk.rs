@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::segments::{Segment, Segments};
 use super::walk::{Step, Walk};
 use crate::reader::ReadError;
@@ -78,8 +80,8 @@ fn take(
     let mut bytes = 0;
     while records.len() < limit.records && bytes < limit.bytes {
         let position = walk.position();
-        let (frame, chunk, at) = match walk.step(end)? {
-            Step::Frame(frame, chunk, at) => (frame, chunk, at),
+        let frame = match walk.step(end)? {
+            Step::Frame(frame) => frame,
             Step::End if position >= end => return Ok(()),
             Step::End => return Err(walk.damaged(position, "nothing stands where a record must be")),
             Step::Bad(position, problem) => return Err(walk.damaged(position, problem)),
@@ -99,8 +101,7 @@ fn take(
                 format!("shard {shard}: the record at offset {next} is missing before offset {found}");
             return Err(walk.damaged(position, problem));
         }
-        let from = usize::try_from(at).unwrap_or(usize::MAX);
-        let value = chunk.slice(from + frame.value_at()..from + frame.len());
+        let value = Bytes::copy_from_slice(frame.value());
         bytes += value.len();
         records.push(Arc::new(Stored::new(frame.offset, Header::parse(frame.fence()), value)));
         *next += 1;

@@ -149,8 +149,8 @@ fn frames(walk: &mut Walk, found: &mut Scan, length: u64, durable: u64) -> Resul
         }
         found.position = position;
         let frame = match walk.step(length)? {
-            Step::Frame(frame, ..) if frame.is_whole() => frame,
-            Step::Frame(..) => return Ok("the checksum of the record is wrong"),
+            Step::Frame(frame) if frame.is_whole() => frame,
+            Step::Frame(_) => return Ok("the checksum of the record is wrong"),
             Step::Bad(_, problem) => return Ok(problem),
             Step::End => return Ok("nothing stands where a record must be"),
         };
