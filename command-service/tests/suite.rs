@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod service;
+mod simulation;
+mod state_machines;
 mod support;

@@ -17,10 +17,12 @@ mod kill;
 #[cfg(test)]
 mod model;
 mod pause;
+#[cfg(test)]
+mod properties;
 mod restart;
 mod retry;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod session;
 mod spawn;
 mod state;

@@ -6,6 +6,8 @@ pub(crate) mod given;
 mod instant;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod properties;
 pub mod refusal;
 pub mod registry;
 pub mod task;

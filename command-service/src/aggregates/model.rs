@@ -39,6 +39,8 @@ pub(crate) struct Seen {
     granted: BTreeSet<(String, &'static str, Vec<&'static str>, String)>,
     /// Codes of the refusals.
     refused: BTreeMap<(String, &'static str), BTreeSet<&'static str>>,
+    /// One event of each type that was met.
+    pub(crate) samples: BTreeMap<&'static str, AnyEvent>,
     /// States met.
     pub(crate) states: usize,
 }
@@ -81,11 +83,14 @@ impl Model<'_> {
                 Ok(events) => {
                     let after = events.iter().fold(state.cloned(), registry::evolve);
                     (self.check)(&Step { before: state, events: &events, after: after.as_ref() });
+                    seen.samples.extend(events.iter().map(|event| (event.kind().0, event.clone())));
                     let kinds = events.iter().map(|event| event.kind().0).collect();
                     seen.granted.insert((stage(state), command.name(), kinds, stage(after.as_ref())));
                     next.push((after, at));
                 }
                 Err(refusal) => {
+                    let recorded = registry::recorded(state, command, &refusal);
+                    seen.samples.extend(recorded.map(|event| (event.kind().0, event)));
                     let codes = seen.refused.entry((stage(state), command.name())).or_default();
                     codes.insert(refusal.code().name());
                 }
@@ -125,6 +130,10 @@ impl Seen {
         let listed: BTreeSet<_> = transitions(aggregate).iter().map(key).collect();
         assert_eq!(listed.len(), transitions(aggregate).len(), "a row stands twice");
         assert_eq!(&listed, &self.granted);
+        let registered = schemas::registry::event_types().filter(|event| event.aggregate == aggregate);
+        for event in registered {
+            assert!(self.samples.contains_key(event.name), "nothing leads to {}", event.name);
+        }
         let pairs: BTreeSet<_> = listed.iter().map(|row| (row.0.clone(), row.1)).collect();
         let stages: BTreeSet<_> = listed.iter().flat_map(|row| [row.0.clone(), row.3.clone()]).collect();
         let commands = schemas::registry::command_types().filter(|command| command.aggregate == aggregate);

@@ -27,7 +27,6 @@ pub enum State {
 /// An event of any aggregate, not yet at a place in a stream; serialised it is the event's fields.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-#[expect(clippy::large_enum_variant, reason = "a value lives for one decision")]
 pub enum AnyEvent {
     /// Of a task.
     Task(TaskEvent),
@@ -185,5 +184,76 @@ impl State {
             Self::Task(task) => task.lease_until(),
             Self::Agent(agent) => agent.alive_until(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregates::given::{self, second};
+    use crate::aggregates::{agent, task};
+    use schemas::agent::DrainAgent;
+    use schemas::task::{ReleaseTask, RenewLease};
+
+    fn context(stream: &Stream) -> Context<'_> {
+        Context { stream, actor: given::ACTOR, at: second(3) }
+    }
+
+    /// The shard's view of a stale token: refused, recorded once, and the record is the refusal again.
+    #[test]
+    fn a_stale_token_is_refused_and_recorded_once() {
+        let stream = given::stream(Task::TYPE);
+        let released = task::samples::assigned().when(1, ReleaseTask { fencing_token: 1, reason: None });
+        let state = released.state.map(State::Task);
+        let command = AnyCommand::Task(RenewLease { fencing_token: 1 }.into());
+        let refusal = decide(state.as_ref(), &command, context(&stream)).unwrap_err();
+        let event = recorded(state.as_ref(), &command, &refusal).unwrap();
+        assert_eq!(event.refusal().as_ref(), Some(&refusal));
+        let read = AnyEvent::decode(&event.record(stream.clone(), 4)).unwrap();
+        assert_eq!(read, event);
+        let state = evolve(state, &event);
+        assert_eq!(recorded(state.as_ref(), &command, &refusal), None);
+        assert_eq!(decide(state.as_ref(), &command, context(&stream)).unwrap_err(), refusal);
+    }
+
+    #[test]
+    fn a_command_of_another_aggregate_finds_nothing() {
+        let stream = given::stream(Task::TYPE);
+        let command = AnyCommand::Agent(DrainAgent { reason: None }.into());
+        let state = task::samples::queued().state.map(State::Task);
+        let refusal = decide(state.as_ref(), &command, context(&stream)).unwrap_err();
+        assert_eq!(refusal, Refusal::NotFound { aggregate: "agent" });
+        assert_eq!(recorded(state.as_ref(), &command, &refusal), None);
+        let other = AnyEvent::Agent(schemas::agent::AgentArchived {}.into());
+        assert_eq!(evolve(state.clone(), &other), state);
+    }
+
+    #[test]
+    fn an_event_that_this_release_does_not_know_is_named() {
+        let event = AnyEvent::Agent(schemas::agent::AgentArchived {}.into());
+        for (aggregate, kind) in [("agent", "gesta.fleet.agent.flew.v1"), ("bird", "gesta.sky.bird.flew.v1")]
+        {
+            let mut record = event.record(given::stream(aggregate), 1);
+            record.kind = kind.to_owned();
+            let error = evolve_record(None, &record).unwrap_err().to_string();
+            assert!(error.contains(kind), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_due_and_until_when_something_runs_is_told() {
+        let agent = State::Agent(agent::samples::executing().state.unwrap());
+        assert_eq!(
+            (agent.aggregate(), agent.stage(), agent.runs_until()),
+            ("agent", "executing", Some(second(10)))
+        );
+        let (at, command) = agent.deadline().unwrap();
+        assert_eq!((at, command.name()), (second(10), "agent.expire_heartbeat"));
+        let task = State::Task(task::samples::running().state.unwrap());
+        assert_eq!(
+            (task.aggregate(), task.stage(), task.runs_until()),
+            ("task", "running", Some(second(10)))
+        );
+        assert_eq!(task.deadline().unwrap().1.name(), "task.expire_lease");
     }
 }

@@ -19,10 +19,12 @@ mod make_due;
 #[cfg(test)]
 mod model;
 mod progress;
+#[cfg(test)]
+mod properties;
 mod release;
 mod renew;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod stale;
 mod start;
 mod state;

@@ -21,6 +21,9 @@ impl Agent {
 
     /// The state after a later event.
     pub(super) fn apply(mut self, event: &E) -> Self {
+        if self.archived {
+            return self;
+        }
         match event {
             E::AgentRetried(retried) if self.life == Life::Failed => self.retries = retried.retry_count,
             E::AgentRestarted(restarted) if self.life.is_ended() => {

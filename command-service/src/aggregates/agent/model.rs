@@ -10,7 +10,7 @@ use schemas::agent::{
 use super::Agent;
 use super::samples::{ask, session, spawn, worktree};
 use crate::aggregates::Aggregate;
-use crate::aggregates::model::{Model, Step};
+use crate::aggregates::model::{Model, Seen, Step};
 use crate::aggregates::registry::{AnyEvent, State};
 use crate::command::AnyCommand;
 
@@ -56,18 +56,17 @@ fn invariants(step: &Step<'_>) {
     assert!(!after.archived || after.life.is_ended());
 }
 
+/// Walks them all.
+pub(super) fn seen() -> Seen {
+    let commands = commands().into_iter().map(AnyCommand::Agent).collect();
+    Model { aggregate: Agent::TYPE, commands, pauses: &[6], depth: 9, check: &invariants }.walk()
+}
+
 /// AGENT-5, AGENT-6, AGENT-9, M-4, PLAT-2: every listed and every forbidden transition, and in every state
 /// reached the invariants, the deadline rule and the checkpoint.
 #[test]
 fn every_transition_is_listed_and_every_listed_one_happens() {
-    let model = Model {
-        aggregate: Agent::TYPE,
-        commands: commands().into_iter().map(AnyCommand::Agent).collect(),
-        pauses: &[6],
-        depth: 9,
-        check: &invariants,
-    };
-    let seen = model.walk();
+    let seen = seen();
     assert!(seen.states > 1_000, "only {} states", seen.states);
     seen.agrees_with_the_table(Agent::TYPE);
 }

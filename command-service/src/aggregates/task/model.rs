@@ -12,7 +12,7 @@ use super::samples::{assign, create, fail, start};
 use super::state::Life;
 use crate::aggregates::Aggregate;
 use crate::aggregates::given::second;
-use crate::aggregates::model::{Model, Step};
+use crate::aggregates::model::{Model, Seen, Step};
 use crate::aggregates::registry::{AnyEvent, State};
 use crate::command::AnyCommand;
 
@@ -99,19 +99,18 @@ fn invariants(step: &Step<'_>) {
     }
 }
 
+/// Walks them all.
+pub(super) fn seen() -> Seen {
+    let commands = [creations(), tokenless(), with_token(1), with_token(2)].concat();
+    let commands = commands.into_iter().map(AnyCommand::Task).collect();
+    Model { aggregate: Task::TYPE, commands, pauses: &[6], depth: 8, check: &invariants }.walk()
+}
+
 /// TASK-2, TASK-10, TASK-11, M-8, PLAT-2: every listed and every forbidden transition, and in every state
 /// reached the invariants, the deadline rule and the checkpoint.
 #[test]
 fn every_transition_is_listed_and_every_listed_one_happens() {
-    let commands = [creations(), tokenless(), with_token(1), with_token(2)].concat();
-    let model = Model {
-        aggregate: Task::TYPE,
-        commands: commands.into_iter().map(AnyCommand::Task).collect(),
-        pauses: &[6],
-        depth: 8,
-        check: &invariants,
-    };
-    let seen = model.walk();
+    let seen = seen();
     assert!(seen.states > 1_000, "only {} states", seen.states);
     seen.agrees_with_the_table(Task::TYPE);
 }
