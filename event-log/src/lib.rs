@@ -23,7 +23,7 @@ mod stored;
 
 pub use claim::{ClaimAttempt, ClaimError, Claimed};
 pub use cursor::{Cursor, Start};
-pub use embedded::{Cut, EmbeddedOptions, OpenError};
+pub use embedded::{Cut, EmbeddedOptions, OpenError, Report, SegmentReport, ShardReport, check, show};
 pub use fence::{FENCE_BYTES, Fence, FenceError, Kind};
 pub use handle::{AppendError, Log, MAX_BATCH_BYTES};
 pub use memory::MemoryOptions;

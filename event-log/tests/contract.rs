@@ -2,6 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod contract {
+    mod child;
     mod common;
+    mod crash;
+    mod damage;
+    mod disk;
+    mod image;
+    mod inspect;
+    mod open;
+    mod scenarios;
     mod support;
 }

@@ -142,7 +142,7 @@ impl Committer {
             }
             self.writer.mark_end_if_due();
         }
-        self.writer.mark_end_or_warn();
+        self.writer.close();
     }
 
     fn round(&mut self, batches: Vec<Batch>) {

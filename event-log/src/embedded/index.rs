@@ -8,7 +8,7 @@ const MAGIC: &[u8; 8] = b"GESTAIDX";
 const FIXED_BYTES: usize = 32;
 const ENTRY_BYTES: usize = 18;
 /// A shard gets an entry when its last one lies this many bytes back.
-const STRIDE_BYTES: u64 = 128 * 1024;
+const STRIDE_BYTES: u64 = 32 * 1024;
 
 use crate::record::FORMAT;
 

@@ -176,3 +176,30 @@ fn frames(walk: &mut Walk, found: &mut Scan, length: u64, durable: u64) -> Resul
         (found.last_round, found.whole) = (frame.round, frame.last);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{Found, Place, encode_parts};
+    use super::*;
+
+    fn check(order: &mut Order, round: u64, last: bool, offset: u64) -> Result<(), String> {
+        let mut bytes = Vec::new();
+        encode_parts(&mut bytes, Place { shard: 0, offset, round, last }, &[], &[], b"{}");
+        let Found::Frame(frame) = Frame::find(&bytes) else { panic!("no frame") };
+        order.check(&frame, Some(5))
+    }
+
+    /// PLAT-28: a round follows only a whole one, and offsets have no gap.
+    #[test]
+    fn rounds_and_offsets_follow_each_other() {
+        let mut order = Order::new(3);
+        assert!(check(&mut order, 3, true, 5).is_err(), "a round before the segment");
+        assert!(check(&mut order, 6, false, 5).is_ok(), "rounds that failed left a gap before the segment");
+        assert!(check(&mut order, 7, true, 5).is_err(), "round 6 is not whole");
+        assert!(check(&mut order, 6, true, 5).is_ok());
+        assert!(check(&mut order, 6, true, 5).is_err(), "round 6 was whole");
+        assert!(check(&mut order, 8, true, 5).is_err(), "round 7 is missing");
+        assert!(check(&mut order, 7, true, 6).is_err(), "offset 5 is missing");
+        assert!(check(&mut order, 7, true, 5).is_ok());
+    }
+}

@@ -128,6 +128,14 @@ impl Writer {
         if self.idle.end_file.says(mark) { Ok(()) } else { self.idle.end_file.write(mark) }
     }
 
+    /// Leaves the directory tidy: the `end` file says where the log ends, and so does the segment.
+    pub(super) fn close(mut self) {
+        self.mark_end_or_warn();
+        if let Err(error) = self.file.set_len(self.position) {
+            tracing::warn!(%error, "the zeros behind the log could not be given back to the disk");
+        }
+    }
+
     pub(super) fn mark_end_or_warn(&mut self) {
         if let Err(error) = self.mark_end() {
             tracing::warn!(%error, "the `end` file could not be written; it is tried again in a second");
