@@ -11,7 +11,7 @@ use crate::aggregates::instant;
 pub(super) fn record(asked: Asked<'_>) -> Decision {
     let Some(alive) = asked.agent.life.alive() else { return Err(asked.forbidden()) };
     let half_ms = u64::from(asked.agent.heartbeat_ms / 2);
-    if alive.online && instant::left_ms(asked.context.at, alive.until) > half_ms {
+    if instant::left_ms(asked.context.at, alive.until) > half_ms {
         return Ok(Vec::new());
     }
     one(HeartbeatRecorded { alive_until: asked.alive_until() })

@@ -17,6 +17,8 @@ pub(super) fn kill(asked: Asked<'_>, command: &KillAgent) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregates::Aggregate;
+    use crate::aggregates::agent::Agent;
     use crate::aggregates::agent::samples::{completing, executing, initializing, spawning, waiting};
     use schemas::agent::{FinishCleanup, ReportError};
     use schemas::problem::Code;
@@ -33,6 +35,8 @@ mod tests {
             agent.when(3, command.clone()).refused(Code::TransitionRefused, "while the agent is killed");
         }
         let completed = completing().when(2, FinishCleanup {}).is("completed");
-        completed.when(3, command).refused(Code::TransitionRefused, "while the agent is completed");
+        let completed = completed.when(3, command).refused(Code::TransitionRefused, "the agent is completed");
+        let state = Agent::evolve(completed.state, &event.into()).unwrap();
+        assert_eq!(state.stage(), "completed", "an event that it cannot have met changes nothing");
     }
 }
