@@ -3,7 +3,7 @@
 use std::io;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
@@ -151,7 +151,11 @@ impl Committer {
         let (placed, written) = match prepared {
             Ok(()) => {
                 let placed = self.encode(batches);
-                (placed, self.writer.write(&self.frames))
+                let started = Instant::now();
+                let written = self.writer.write(&self.frames);
+                metrics::histogram!("gesta_log_round_seconds").record(started.elapsed());
+                metrics::counter!("gesta_log_round_bytes_total").increment(self.frames.len() as u64);
+                (placed, written)
             }
             Err(error) => (batches.into_iter().map(|batch| Placed { batch, first: 0 }).collect(), Err(error)),
         };

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::header::{BadHeader, Header, MAX_HEADER_BYTES};
+use super::header::{ALIGN_BYTES, BadHeader, Header, MAX_HEADER_BYTES};
 use super::options::OpenError;
 use crate::reader::ReadError;
 
@@ -41,16 +41,19 @@ pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
     move |error| ReadError::Io { file, error: Arc::new(error) }
 }
 
-/// Takes the directory for this process; the lock lasts as long as the file is open.
+/// Takes the directory for this process; the lock lasts as long as the file is open. Without
+/// `create` the directory must hold a log (a copy of one may lack the lock file itself).
 pub(super) fn lock(dir: &Path, create: bool) -> Result<File, OpenError> {
     let path = dir.join(LOCK);
-    let no_log = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound if !create => OpenError::NoLog { dir: dir.display().to_string() },
-        _ => failed(&path, "opening")(error),
-    };
+    if !create && !segment_path(dir, 1).exists() {
+        return Err(OpenError::NoLog { dir: dir.display().to_string() });
+    }
     let mut options = OpenOptions::new();
-    options.read(true).write(create).create(create).truncate(false);
-    let file = options.open(&path).map_err(no_log)?;
+    options.read(true);
+    if create || !path.exists() {
+        options.write(true).create(true).truncate(false);
+    }
+    let file = options.open(&path).map_err(failed(&path, "opening"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.display().to_string() }),
@@ -121,7 +124,11 @@ pub(super) fn read_header(dir: &Path, number: u64) -> Result<(Header, u64, u64),
     let path = segment_path(dir, number);
     let file = File::open(&path).map_err(failed(&path, "opening"))?;
     let length = file.metadata().map_err(failed(&path, "looking at"))?.len();
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(MAX_HEADER_BYTES)];
+    let there = |bytes: usize| bytes.min(usize::try_from(length).unwrap_or(usize::MAX));
+    let mut bytes = vec![0; there(ALIGN_BYTES)];
+    file.read_exact_at(&mut bytes, 0).map_err(failed(&path, "reading"))?;
+    let wanted = Header::length(&bytes).clamp(ALIGN_BYTES, MAX_HEADER_BYTES);
+    bytes.resize(there(wanted), 0);
     file.read_exact_at(&mut bytes, 0).map_err(failed(&path, "reading"))?;
     match Header::decode(&bytes) {
         Ok((header, _)) if header.segment != number => {

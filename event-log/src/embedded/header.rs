@@ -18,7 +18,8 @@ use crate::rule_f::State;
 
 const MAGIC: &[u8; 8] = b"GESTALOG";
 const FIXED_BYTES: usize = 24;
-const ALIGN_BYTES: usize = 4_096;
+/// Headers are a multiple of this long, in bytes.
+pub(super) const ALIGN_BYTES: usize = 4_096;
 /// Largest header, in bytes: room for the most shards that a log may have.
 pub(super) const MAX_HEADER_BYTES: usize = 1024 * 1024;
 
@@ -112,6 +113,11 @@ impl Header {
         let sum = checksum(&bytes);
         bytes[16..20].copy_from_slice(&sum.to_le_bytes());
         bytes
+    }
+
+    /// The length that the header at the beginning of `bytes` claims; not yet checked.
+    pub(super) fn length(bytes: &[u8]) -> usize {
+        if bytes.len() < FIXED_BYTES { 0 } else { field(bytes, 12) as usize }
     }
 
     /// Reads the header at the beginning of `bytes` and tells its length.

@@ -62,6 +62,9 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<Opened, OpenError> {
     check_options(options)?;
     let dir = &options.dir;
     fs::create_dir_all(dir).map_err(files::failed(dir, "creating"))?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        files::sync_dir(parent).map_err(files::failed(parent, "syncing"))?;
+    }
     let lock = files::lock(dir, true)?;
     files::remove_temporary(dir)?;
     let end_file = files::end_file(dir, true, true)?;

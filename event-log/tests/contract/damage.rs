@@ -5,7 +5,7 @@ use std::fs;
 use event_log::Log;
 
 use super::image::{Image, Outcome, copy, files, frame, outcome, read, refusal, segment};
-use super::support::{append, claim, options, small};
+use super::support::{append, claim, options, quick_dir, small};
 
 /// PLAT-28: each byte of one commit in the middle, changed in several ways: refused, or complete.
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_changed_byte_is_never_a_shorter_log() {
 /// PLAT-28: the same in a sealed segment, which is not read when the log is opened.
 #[tokio::test]
 async fn a_changed_byte_of_a_sealed_segment_is_never_a_shorter_log() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = Log::open(small(dir.path())).unwrap();
     let mut owner = claim(&log, 0).await.ownership;
     for n in 0..40 {
@@ -100,7 +100,7 @@ async fn what_is_behind_the_end_mark_is_copied_into_a_new_segment() {
 /// PLAT-28: the pages of the last round reached the disk in any order, some not at all.
 #[tokio::test]
 async fn a_power_cut_with_the_pages_of_a_round_out_of_order() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = Log::open(options(dir.path())).unwrap();
     let mut owner = claim(&log, 0).await.ownership;
     append(&log, &mut owner, 1..=20).await;
@@ -186,7 +186,7 @@ async fn the_end_file_is_needed() {
 /// PLAT-28: missing files of a log are named.
 #[tokio::test]
 async fn a_missing_segment_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = Log::open(small(dir.path())).unwrap();
     let mut owner = claim(&log, 0).await.ownership;
     for n in 0..30 {
@@ -213,7 +213,7 @@ async fn a_missing_segment_is_refused() {
 /// An index is only a help: without it, or with a damaged one, the log is the same.
 #[tokio::test]
 async fn an_index_can_be_missing_or_damaged() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = Log::open(small(dir.path())).unwrap();
     let mut owner = claim(&log, 0).await.ownership;
     for n in 0..30 {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use event_log::{Log, OpenError, ReadError, Start};
 use tempfile::TempDir;
 
-use super::support::{SHARDS, append, claim, numbers, options, small};
+use super::support::{SHARDS, append, claim, numbers, options, quick_dir, small};
 
 /// A log of which every proven commit is known.
 pub(crate) struct Image {
@@ -29,7 +29,7 @@ impl Image {
     /// A closed log: per shard a claim, then `rounds` rounds of one commit each, the shards in turn.
     /// Its `end` mark is exact, or that of the new log if `old_end` (as after a crash in its first second).
     pub(crate) async fn new(rounds: u64, old_end: bool) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = quick_dir();
         let log = Log::open(options(dir.path())).unwrap();
         let end = fs::read(dir.path().join("end")).unwrap();
         let mut owners = Vec::new();
@@ -83,7 +83,7 @@ pub(crate) fn frame(bytes: &[u8], n: u64) -> Range<usize> {
 }
 
 pub(crate) fn copy(from: &Path) -> TempDir {
-    let to = tempfile::tempdir().unwrap();
+    let to = quick_dir();
     for file in files(from) {
         fs::copy(&file, to.path().join(file.file_name().unwrap())).unwrap();
     }

@@ -5,12 +5,12 @@ use std::fs;
 use event_log::{Log, OpenError, check, show};
 
 use super::image::{Image, frame, segment};
-use super::support::{append, claim, record, small};
+use super::support::{append, claim, quick_dir, record, small};
 
 /// PLAT-28: a check counts records, epochs and void records of every shard; showing does not read them.
 #[tokio::test]
 async fn a_report_tells_segments_shards_and_void_records() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = Log::open(small(dir.path())).unwrap();
     assert!(matches!(check(dir.path()), Err(OpenError::InUse { .. })));
     let mut zombie = claim(&log, 1).await.ownership;
@@ -38,7 +38,7 @@ async fn a_report_tells_segments_shards_and_void_records() {
 /// PLAT-28: a check finds what opening does not look at, and names file and byte.
 #[tokio::test]
 async fn a_check_finds_damage_in_a_sealed_segment() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = Log::open(small(dir.path())).unwrap();
     let mut owner = claim(&log, 0).await.ownership;
     for n in 0..30 {

@@ -33,10 +33,16 @@ impl Backend {
             let options = MemoryOptions { shards: SHARDS, ..MemoryOptions::default() };
             return Fixture { log: Log::memory(options), _dir: None };
         }
-        let dir = tempfile::tempdir().unwrap();
+        let dir = quick_dir();
         let options = if self == Self::Embedded { options(dir.path()) } else { small(dir.path()) };
         Fixture { log: Log::open(options).unwrap(), _dir: Some(dir) }
     }
+}
+
+/// A directory for a log whose disk is not what is tested: in memory where the system has such a place.
+pub(crate) fn quick_dir() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
 pub(crate) fn options(dir: &Path) -> EmbeddedOptions {
