@@ -1,7 +1,16 @@
 //! Who a request comes from, decided in one place.
 
 use schemas::commit::Actor;
-use schemas::ids::Tenant;
+use schemas::ids::{NameError, Tenant};
+
+/// Tenant of a request that names none.
+pub const DEFAULT_TENANT: &str = "default";
+/// Actor of a request that names none, `kind/id`.
+pub const DEFAULT_ACTOR: &str = "user/local";
+/// Longest id of an actor, in characters.
+pub const MAX_ACTOR_CHARS: usize = 128;
+/// Kinds of actors that a client may be.
+const KINDS: [&str; 4] = ["user", "agent", "api_key", "system"];
 
 /// Tenant, actor and permissions of a request; commands and event attributes take them from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,4 +19,36 @@ pub struct Principal {
     pub tenant: Tenant,
     /// Who acts.
     pub actor: Actor,
+}
+
+/// Why a request has no principal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrincipalError {
+    /// The tenant is not well-formed.
+    #[error(transparent)]
+    Tenant(#[from] NameError),
+    /// The actor is not `kind/id`.
+    #[error(
+        "actor {0:?} is not `kind/id` with kind user, agent, api_key or system and an id of 1 to 128 visible ASCII characters"
+    )]
+    Actor(String),
+}
+
+impl Principal {
+    /// The principal that trusted headers name; what is absent is the default.
+    ///
+    /// # Errors
+    /// [`PrincipalError`] names the part that is not well-formed.
+    pub fn named(tenant: Option<&str>, actor: Option<&str>) -> Result<Self, PrincipalError> {
+        let tenant = Tenant::new(tenant.unwrap_or(DEFAULT_TENANT))?;
+        let actor = actor.unwrap_or(DEFAULT_ACTOR);
+        let parts = actor.split_once('/').filter(|(kind, id)| {
+            let id_fits =
+                (1..=MAX_ACTOR_CHARS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+            KINDS.contains(kind) && id_fits
+        });
+        let (kind, id) =
+            parts.ok_or_else(|| PrincipalError::Actor(actor.chars().take(MAX_ACTOR_CHARS).collect()))?;
+        Ok(Self { tenant, actor: Actor { kind: kind.into(), id: id.into() } })
+    }
 }

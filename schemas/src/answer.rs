@@ -28,6 +28,9 @@ pub struct CommandAnswer {
     /// For an assignment: the task with its lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<LeasedTask>,
+    /// `true` when this is what would happen: nothing was written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// One event that a command wrote.
@@ -44,11 +47,15 @@ pub struct WrittenEvent {
 
 /// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ClaimAnswer {
     /// The leased tasks, the most urgent first; none when there was none in time.
     pub tasks: Vec<LeasedTask>,
     /// Consistency token.
     pub position: String,
+    /// `true` when this is what would happen: nothing was written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// A task with its lease.

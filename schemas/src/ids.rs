@@ -208,7 +208,7 @@ fn digest(parts: &[&str]) -> [u8; 32] {
 /// bits come from `SHA-256(tenant, type, route, command id)` of the command that created it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Uuid", into = "Uuid")]
-#[schemars(with = "Uuid")]
+#[schemars(with = "Uuid", extend("pattern" = "^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"))]
 pub struct AggregateId(Uuid);
 
 impl AggregateId {

@@ -21,10 +21,14 @@ pub enum Code {
     NotAcceptable,
     /// 413: the body is too large.
     BodyTooLarge,
+    /// 408: the body comes too slowly.
+    BodyTooSlow,
     /// 422: the body does not fit the command's schema.
     SchemaViolation,
     /// 400: a header is not usable.
     InvalidHeader,
+    /// 400: a query parameter is not usable.
+    InvalidParameter,
     /// 404: the path does not name an aggregate.
     InvalidId,
     /// 404: there is nothing at this address.
@@ -122,6 +126,7 @@ const ROWS: &[Row] = &[
         "the body is too large",
         "Send at most 256 KiB; keep large inputs elsewhere and send a reference.",
     ),
+    (Code::BodyTooSlow, "body_too_slow", 408, "the body comes too slowly", "Send at least 1 KiB a second."),
     (
         Code::SchemaViolation,
         "schema_violation",
@@ -136,6 +141,7 @@ const ROWS: &[Row] = &[
         "a header is not usable",
         "Mend the header that the detail names.",
     ),
+    (Code::InvalidParameter, "invalid_parameter", 400, "a query parameter is not usable", "Mend or drop it."),
     (
         Code::InvalidId,
         "invalid_id",

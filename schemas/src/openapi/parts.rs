@@ -137,11 +137,13 @@ pub(super) fn headers() -> Value {
 
 /// Problem responses, with the codes that each may carry.
 pub(super) fn responses() -> Value {
-    let groups: [(&str, &[u16], &str); 12] = [
+    let groups: [(&str, &[u16], &str); 14] = [
         ("Malformed", &[400], "The request cannot be read."),
         ("Forbidden", &[403], "The tenant cannot be taken from a header here."),
         ("NotFound", &[404], "There is no such aggregate."),
         ("MethodNotAllowed", &[405], "The method is not allowed here."),
+        ("NotAcceptable", &[406], "No offered media type is acceptable."),
+        ("TooSlow", &[408], "The body comes too slowly."),
         ("Refused", &[409], "The aggregate's state does not allow the command."),
         ("PreconditionFailed", &[412], "The aggregate has another version."),
         ("TooLarge", &[413], "The body, commit or batch is too large."),
@@ -153,12 +155,12 @@ pub(super) fn responses() -> Value {
     ];
     let mut responses = Map::new();
     for (name, statuses, description) in groups {
-        let codes: Vec<&str> = Code::all()
+        let codes: Vec<String> = Code::all()
             .filter(|code| statuses.contains(&code.status()) && !QUERY_CODES.contains(code))
-            .map(Code::name)
+            .map(|code| format!("`{}`", code.name()))
             .collect();
         let mut response = json!({
-            "description": format!("{description} Codes: `{}`.", codes.join("`, `")),
+            "description": format!("{description} Codes: {}.", codes.join(", ")),
             "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
         });
         if statuses == [503] {
@@ -189,11 +191,11 @@ pub(super) fn batch_line() -> Value {
 pub(super) fn batch_answer() -> Value {
     json!({
         "type": "object",
-        "required": ["status", "key"],
+        "required": ["status"],
         "description": "The answer to one line.",
         "properties": {
             "status": { "type": "integer", "description": "HTTP status that the command alone would have had." },
-            "key": { "type": "string", "description": "Idempotency key of the command." },
+            "key": { "type": "string", "description": "Idempotency key of the command; absent when the line could not be read." },
             "replayed": { "type": "boolean", "description": "Whether this is the stored answer of an earlier try." },
             "answer": { "description": "The answer, when the command took effect.",
                 "anyOf": [{ "$ref": "#/components/schemas/CommandAnswer" }, { "$ref": "#/components/schemas/ClaimAnswer" }] },
