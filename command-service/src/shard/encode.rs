@@ -73,7 +73,6 @@ struct EventOut<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     v: u32,
-    #[serde(serialize_with = "fields")]
     data: &'a AnyEvent,
 }
 
@@ -86,22 +85,10 @@ impl Serialize for Events<'_> {
     }
 }
 
-fn fields<S: Serializer>(event: &AnyEvent, serializer: S) -> Result<S::Ok, S::Error> {
-    match event {
-        AnyEvent::Task(event) => event.serialize(serializer),
-        AnyEvent::Agent(event) => event.serialize(serializer),
-    }
-}
-
 /// Bytes of a command's body, for the bound on what waits undecided.
 pub(super) fn body_bytes(submission: &Submission) -> usize {
-    use crate::command::AnyCommand;
     let mut counter = Counter(0);
-    let counted = match &submission.command {
-        AnyCommand::Task(command) => serde_json::to_writer(&mut counter, command),
-        AnyCommand::Agent(command) => serde_json::to_writer(&mut counter, command),
-    };
-    counted.map_or(usize::MAX, |()| counter.0)
+    serde_json::to_writer(&mut counter, &submission.command).map_or(usize::MAX, |()| counter.0)
 }
 
 struct Counter(usize);

@@ -153,7 +153,7 @@ impl Shard {
             Input::Command(asked) => self.arrive(asked),
             Input::Flush => self.flush(),
             Input::Appended(report) => self.reported(report),
-            Input::Revoke => self.draining = true,
+            Input::Revoke => self.revoke(),
             Input::Damaged(place) => self.stop(place),
         }
         std::mem::take(&mut self.out)
@@ -171,6 +171,9 @@ impl Shard {
             self.take_up();
             self.issue_due();
             self.send();
+            if self.draining && self.is_idle() {
+                self.phase = Phase::Following;
+            }
         } else {
             self.expire_waiting();
         }
@@ -223,6 +226,16 @@ impl Shard {
     #[must_use]
     pub fn receipts(&self) -> &Receipts {
         &self.receipts
+    }
+
+    /// What, if anything, is proven in one of two shards and not, or not equally, in the other. Two
+    /// that stand at the same place of one log never differ.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let streams = self.streams.difference(&other.streams);
+        let streams = streams.or_else(|| other.streams.difference(&self.streams));
+        let receipts = streams.or_else(|| self.receipts.difference(&other.receipts));
+        receipts.or_else(|| other.receipts.difference(&self.receipts))
     }
 
     /// What happened since the last call.

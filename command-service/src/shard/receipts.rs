@@ -167,6 +167,16 @@ impl Receipts {
         self.unproven.clear();
     }
 
+    /// The first command, if any, that is proven here and not, or not equally, there.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let differs = |(key, receipt): (&CommandKey, &Receipt)| match other.proven.get(key) {
+            Some(theirs) if theirs == receipt => None,
+            theirs => Some(format!("{key:?}: {receipt:?} here, {theirs:?} there")),
+        };
+        self.proven.iter().filter_map(differs).min()
+    }
+
     /// Number of proven commands in memory.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -8,6 +8,16 @@ use super::{Output, Phase, Shard, limits};
 use crate::command::Answer;
 
 impl Shard {
+    /// This process shall not own the shard any more: no command is taken, what is under way ends.
+    pub(super) fn revoke(&mut self) {
+        self.draining = true;
+        if matches!(self.phase, Phase::Claiming) {
+            self.phase = Phase::Following;
+            let pending = self.take_pending();
+            self.fail_all(pending, Code::NotReady, "the shard went to another owner; nothing was written");
+        }
+    }
+
     /// This process shall own the shard.
     pub(super) fn lead(&mut self) {
         self.draining = false;
@@ -52,6 +62,8 @@ impl Shard {
         let barrier = |decided: &Decided| matches!(decided.origin, Origin::Barrier);
         self.pipeline.sent.retain(|decided| !barrier(decided));
         if failure.permanent && self.pipeline.sent.len() == 1 {
+            // The log works: there is nothing to wait for before the next claim.
+            self.failures = 0;
             match self.pipeline.sent.pop_front().map(|decided| decided.origin) {
                 Some(Origin::Client(pending)) => {
                     let detail = format!("the log refuses this command: {}", failure.detail);
@@ -73,6 +85,14 @@ impl Shard {
         self.counts.recoveries += 1;
         self.broken += 1;
         let mut pending = self.take_pending();
+        if self.draining {
+            self.phase = Phase::Following;
+            return self.fail_all(
+                pending,
+                Code::NotReady,
+                "the shard went to another owner; nothing was written",
+            );
+        }
         pending.sort_by_key(|pending| pending.arrival);
         self.alone = if self.broken >= limits::ISOLATE_AFTER { pending.len().max(1) } else { 0 };
         for pending in pending {
@@ -101,14 +121,19 @@ impl Shard {
 
     /// Damage: the shard says so and decides nothing any more.
     pub(super) fn stop(&mut self, place: String) {
-        for pending in self.take_pending() {
-            let detail = place.clone();
-            let open = pending.sent;
-            let failed = Answer::Failed { code: Code::ShardStopped, detail };
-            self.finish(pending, if open { Answer::Unknown } else { failed });
-        }
+        let pending = self.take_pending();
+        self.fail_all(pending, Code::ShardStopped, &place);
         self.alone = 0;
         self.phase = Phase::Stopped(place);
+    }
+
+    /// Ends commands that will not be decided here. The outcome of one that was sent is open.
+    fn fail_all(&mut self, pending: Vec<Pending>, code: Code, detail: &str) {
+        for pending in pending {
+            let failed = Answer::Failed { code, detail: detail.to_owned() };
+            let answer = if pending.sent { Answer::Unknown } else { failed };
+            self.finish(pending, answer);
+        }
     }
 
     /// Drops commands that nobody waits for any more. One that was never sent has failed for certain.
@@ -120,11 +145,6 @@ impl Shard {
         let (late, waiting): (Vec<_>, Vec<_>) =
             self.waiting.drain(..).partition(|pending| pending.expires <= now);
         self.waiting.extend(waiting);
-        for pending in late {
-            let detail = "the shard has no owner yet; nothing was written".to_owned();
-            let failed = Answer::Failed { code: Code::NotReady, detail };
-            let answer = if pending.sent { Answer::Unknown } else { failed };
-            self.finish(pending, answer);
-        }
+        self.fail_all(late, Code::NotReady, "the shard has no owner yet; nothing was written");
     }
 }

@@ -12,7 +12,7 @@ use super::receipts::Fact;
 use crate::aggregates::registry::{self, AnyEvent, State};
 
 /// One stream at one version.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// State of the aggregate.
     pub state: State,
@@ -198,6 +198,16 @@ impl Streams {
                 place(&mut self.dispatch, &mut self.deadlines, &stream, entry);
             }
         }
+    }
+
+    /// The first stream, if any, that is proven here and not, or not equally, there.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let differs = |(stream, entry): (&Stream, &Entry)| match other.proven.get(stream) {
+            Some(theirs) if theirs == entry => None,
+            theirs => Some(format!("{stream}: {entry:?} here, {theirs:?} there")),
+        };
+        self.proven.iter().filter_map(differs).min()
     }
 
     fn unplace(&mut self, stream: &Stream, marks: Option<(Option<DateTime<Utc>>, Option<Place>)>) {

@@ -8,7 +8,7 @@ use super::pending::Origin;
 use super::receipts::{CommandKey, body_hash, body_number};
 use super::streams::{Entry, Streams};
 use super::{Shard, limits};
-use crate::command::{AnyCommand, Submission};
+use crate::command::Submission;
 use crate::principal::Principal;
 
 impl Shard {
@@ -56,10 +56,7 @@ impl Shard {
 /// however often it is issued it takes effect once.
 fn due_command(stream: &Stream, entry: &Entry) -> Option<Submission> {
     let (_, command) = entry.state.deadline()?;
-    let body = match &command {
-        AnyCommand::Task(command) => serde_json::to_vec(command),
-        AnyCommand::Agent(command) => serde_json::to_vec(command),
-    };
+    let body = serde_json::to_vec(&command);
     let cause = stream.event_id(entry.version).to_string();
     Some(Submission {
         command,

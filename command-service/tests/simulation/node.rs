@@ -1,0 +1,110 @@
+//! A process that would own the shard: the real state machine, a clock, and nothing else.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use command_service::shard::{Input, Output, Settings, Shard, Status};
+use event_log::memory::MemoryCore;
+use event_log::{ClaimAttempt, Cursor};
+
+/// 2026-01-01T00:00:00Z, where virtual time begins.
+const BEGINNING: i64 = 1_767_225_600_000;
+
+pub(crate) fn instant(ms: u64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(BEGINNING + i64::try_from(ms).unwrap()).unwrap()
+}
+
+pub(crate) struct Node {
+    /// None while it is down.
+    pub(crate) shard: Option<Shard>,
+    /// Counts restarts; what was meant for an earlier life is dropped.
+    pub(crate) life: u32,
+    /// How far its wall clock is off.
+    pub(crate) skew: TimeDelta,
+    base: DateTime<Utc>,
+    since: u64,
+    pub(crate) paused_until: u64,
+    pub(crate) flush_planned: bool,
+    /// When its timer rings.
+    pub(crate) wake: Option<u64>,
+    /// Claims that it began.
+    pub(crate) claims: u32,
+    pub(crate) exclusive: bool,
+}
+
+impl Node {
+    pub(crate) fn down(exclusive: bool) -> Self {
+        let base = instant(0);
+        Self {
+            shard: None,
+            life: 0,
+            skew: TimeDelta::zero(),
+            base,
+            since: 0,
+            paused_until: 0,
+            flush_planned: false,
+            wake: None,
+            claims: 0,
+            exclusive,
+        }
+    }
+
+    pub(crate) fn boot(&mut self, now: u64, core: &MemoryCore) {
+        self.life += 1;
+        let settings = Settings { shard: 0, generation: 1, exclusive: self.exclusive };
+        self.shard = Some(Shard::new(settings, Cursor::beginning(core.genesis(), 0)));
+        (self.base, self.since) = (instant(now) + self.skew, now);
+        (self.flush_planned, self.wake) = (false, None);
+    }
+
+    pub(crate) fn crash(&mut self) {
+        self.life += 1;
+        self.shard = None;
+    }
+
+    /// Shard time, as the service's clock has it.
+    pub(crate) fn at(&self, now: u64) -> DateTime<Utc> {
+        self.base + TimeDelta::milliseconds(i64::try_from(now - self.since).unwrap())
+    }
+
+    pub(crate) fn step(&mut self, now: u64, input: Input) -> Vec<Output> {
+        let at = self.at(now);
+        self.shard.as_mut().map_or_else(Vec::new, |shard| shard.step(at, input))
+    }
+
+    pub(crate) fn is_owner(&self) -> bool {
+        self.shard.as_ref().is_some_and(|shard| shard.status() == Status::Owner)
+    }
+
+    /// Reads the log up to offset `end`, or to its end.
+    pub(crate) fn read(&mut self, now: u64, core: &MemoryCore, end: u64) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        while let Some(shard) = &self.shard {
+            if !matches!(shard.status(), Status::Following | Status::Claiming) {
+                break;
+            }
+            let cursor = *shard.cursor();
+            let left = usize::try_from(end.min(core.end(0)).saturating_sub(cursor.next_offset)).unwrap();
+            let (records, _) = core.read(&cursor, left).expect("nothing truncates the log");
+            if left == 0 || records.is_empty() {
+                break;
+            }
+            for record in records {
+                outputs.extend(self.step(now, Input::Counted(Box::new(record))));
+            }
+        }
+        outputs
+    }
+
+    /// The claim that it would make after reading all there is.
+    pub(crate) fn attempt(&self, nonce: u64, core: &MemoryCore) -> Option<ClaimAttempt> {
+        let cursor = *self.shard.as_ref()?.cursor();
+        let (_, cursor) = core.read(&cursor, usize::MAX).expect("nothing truncates the log");
+        Some(ClaimAttempt::new(&cursor, u128::from(nonce), ""))
+    }
+
+    /// Shard time begins anew at a claim.
+    pub(crate) fn claimed(&mut self, now: u64, last: Option<DateTime<Utc>>) {
+        let wall = instant(now) + self.skew;
+        self.base = last.map_or(wall, |last| wall.max(last));
+        self.since = now;
+    }
+}
