@@ -6,13 +6,15 @@ use schemas::ids::Stream;
 use schemas::position::Token;
 use schemas::problem::Code;
 use schemas::task::TaskCommand;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::aggregates::Refusal;
 use crate::principal::Principal;
 
-/// A command of any aggregate, its body read and resolved from configuration.
-#[derive(Debug, Clone, PartialEq)]
+/// A command of any aggregate, its body read and resolved from configuration; serialised it is that body.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum AnyCommand {
     /// Of a task; a claim among them.
     Task(TaskCommand),
@@ -28,6 +30,14 @@ impl AnyCommand {
             Self::Task(command) => command.name(),
             Self::Agent(command) => command.name(),
         }
+    }
+
+    /// Reads the body of the command type `name`; `None` when no aggregate has it.
+    #[must_use]
+    pub fn decode(name: &str, body: &str) -> Option<Result<Self, serde_json::Error>> {
+        let task = || Some(TaskCommand::decode(name, body)?.map(Self::Task));
+        let agent = || Some(AgentCommand::decode(name, body)?.map(Self::Agent));
+        task().or_else(agent)
     }
 }
 
