@@ -1,0 +1,7 @@
+//! Commands for people. They speak HTTP, as every client does: writes as commands, reads as queries.
+
+pub(crate) mod act;
+pub(crate) mod demo;
+pub(crate) mod events;
+pub(crate) mod output;
+pub(crate) mod read;

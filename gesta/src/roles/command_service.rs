@@ -1,0 +1,82 @@
+//! The write side: the log, the shards, the HTTP edge.
+
+use std::time::Duration;
+
+use ::command_service::http::{EdgeConfig, Queues};
+use ::command_service::service::{Service, ServiceOptions};
+use event_log::{EmbeddedOptions, Log};
+use tokio_util::sync::CancellationToken;
+
+use super::ports::listen;
+use super::process::Process;
+use crate::settings::{DEFAULT_LISTEN, Data, Settings};
+
+/// Name of this part in `/readyz`.
+const PART: &str = "commands";
+/// Time between two looks at the shards.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Opens the log, off the runtime: checking a long log takes time.
+///
+/// # Errors
+/// When another process has it, or it is damaged.
+pub(crate) async fn open_log(data: &Data) -> anyhow::Result<Log> {
+    let options = EmbeddedOptions::new(data.log_dir(), &data.deployment, data.shards);
+    std::fs::create_dir_all(&data.dir)
+        .map_err(|error| anyhow::anyhow!("the data folder {} cannot be made: {error}", data.dir.display()))?;
+    Ok(tokio::task::spawn_blocking(move || Log::open(options)).await??)
+}
+
+/// Starts the shards and keeps `/readyz` told of them.
+///
+/// # Errors
+/// When the service does not start.
+pub(crate) fn start(process: &Process, log: &Log) -> anyhow::Result<Service> {
+    let service = Service::start(log, &ServiceOptions::default())?;
+    process.health.starting(PART, "the shards read the log");
+    let (health, halt, watched) = (process.health.clone(), process.halt.clone(), service.clone());
+    process.spawn(async move {
+        loop {
+            let status = watched.status();
+            let stopped: Vec<_> = status.stopped().map(|(shard, place)| format!("shard {shard}: {place}")).collect();
+            if status.is_ready() {
+                health.ready(PART);
+            } else if stopped.is_empty() {
+                let waiting = status.shards.iter().map(|shard| shard.end.saturating_sub(shard.next_offset)).sum::<u64>();
+                health.starting(PART, format!("the shards read the log, {waiting} records to go"));
+            } else {
+                health.waiting(PART, format!("stopped by damage: {}; run `gesta log check`", stopped.join("; ")));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = halt.cancelled() => return,
+            }
+        }
+    });
+    Ok(service)
+}
+
+/// What the HTTP edge needs of the configuration.
+pub(crate) fn edge(settings: &Settings, address: std::net::SocketAddr) -> EdgeConfig {
+    let queues = Queues { open: settings.queues.open, named: settings.queues.named.clone() };
+    EdgeConfig { queues, trusts_headers: address.ip().is_loopback() }
+}
+
+/// Runs the write side alone until a signal.
+///
+/// # Errors
+/// When a port or the data are taken, or the log is damaged.
+pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
+    let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
+    let mut process = Process::new(settings, stop).await?;
+    let log = open_log(&settings.data).await?;
+    let service = start(&process, &log)?;
+    process.serve_ops(Some(log));
+    let address = listener.local_addr()?;
+    tracing::info!(%address, ops = %process.ops_address, "commands are taken");
+    process.serve("commands", listener, ::command_service::http::router(service.clone(), edge(settings, address)));
+    process.await_stop().await;
+    service.shutdown().await;
+    process.end().await;
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! The projections: from the log into Postgres.
+
+use std::time::Duration;
+
+use ::projectors::{Options, Progress, Status};
+use anyhow::Context as _;
+use event_log::Log;
+use tokio_util::sync::CancellationToken;
+
+use super::command_service::open_log;
+use super::health::Health;
+use super::process::Process;
+use crate::settings::{PostgresUrl, Settings};
+
+/// A projection that is further behind than both makes the process not ready.
+const MAX_LAG_RECORDS: u64 = 10_000;
+const MAX_LAG: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
+/// Time between two looks at the projections.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+/// Names of these parts in `/readyz`.
+const POSTGRES: &str = "postgres";
+const PROJECTIONS: &str = "projections";
+/// First and longest wait before Postgres is tried again.
+const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// Time between two looks whether Postgres is there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Migrates and projects until the process ends; waits for Postgres as long as it takes.
+pub(crate) fn start(process: &Process, log: Log, url: PostgresUrl, connections: u32) {
+    process.health.starting(PROJECTIONS, "waiting for Postgres");
+    let (health, halt) = (process.health.clone(), process.halt.clone());
+    process.spawn(async move {
+        let mut wait = RETRY_WAIT.0;
+        loop {
+            let ended = tokio::select! {
+                ended = project(&log, &url, connections, &health, halt.clone()) => ended,
+                () = halt.cancelled() => return,
+            };
+            match ended {
+                Ok(()) => return,
+                Err(error) => health.waiting(PROJECTIONS, format!("{error:#}")),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(RETRY_WAIT.1),
+                () = halt.cancelled() => return,
+            }
+        }
+    });
+}
+
+async fn project(log: &Log, url: &PostgresUrl, connections: u32, health: &Health, halt: CancellationToken) -> anyhow::Result<()> {
+    migrate(url.clone()).await?;
+    let pool = migrations::projector_pool(url.reveal(), connections)?;
+    let options = Options::default();
+    let status = options.status.clone();
+    tokio::select! {
+        ended = ::projectors::run(log.clone(), pool, options, halt) => Ok(ended?),
+        () = tell(&status, health) => Ok(()),
+    }
+}
+
+/// Keeps `/readyz` told how the projections are.
+async fn tell(status: &Status, health: &Health) {
+    let behind = |progress: &Progress| progress.lag_records() > MAX_LAG_RECORDS && progress.lag(chrono::Utc::now()) > MAX_LAG;
+    loop {
+        match status.ready() {
+            Err(reason) => health.waiting(PROJECTIONS, reason),
+            Ok(()) => match status.all().iter().filter(|progress| behind(progress)).max_by_key(|progress| progress.lag_records()) {
+                None => health.ready(PROJECTIONS),
+                Some(last) => {
+                    let records = last.lag_records();
+                    health.waiting(PROJECTIONS, format!("{} of shard {} is {records} records behind", last.name, last.shard));
+                }
+            },
+        }
+        tokio::time::sleep(TELL_EVERY).await;
+    }
+}
+
+/// Migrates on a thread of its own: the future holds its connection by reference and cannot move between threads.
+async fn migrate(url: PostgresUrl) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Handle::current();
+    let migrated = tokio::task::spawn_blocking(move || runtime.block_on(migrations::migrate(url.reveal())));
+    let report = migrated.await??;
+    for line in &report.applied {
+        tracing::info!(schema = report.to, "migrated the database: {line}");
+    }
+    Ok(())
+}
+
+/// Keeps `/readyz` told whether Postgres answers.
+///
+/// # Errors
+/// When the address cannot be used.
+pub(crate) fn watch_postgres(process: &Process, url: &PostgresUrl) -> anyhow::Result<()> {
+    process.health.starting(POSTGRES, "not asked yet");
+    let pool = migrations::query_pool(url.reveal(), 1)?;
+    let (health, halt, shown) = (process.health.clone(), process.halt.clone(), url.to_string());
+    process.spawn(async move {
+        loop {
+            let asked = tokio::select! {
+                asked = sqlx::query("SELECT 1").execute(&pool) => asked,
+                () = halt.cancelled() => return,
+            };
+            match asked {
+                Ok(_) => health.ready(POSTGRES),
+                Err(error) => health.waiting(POSTGRES, format!("{shown} does not answer: {error}; commands go on, read models wait")),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = halt.cancelled() => return,
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Runs the projections alone until a signal.
+///
+/// # Errors
+/// When the log belongs to another process, or no database is configured.
+pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
+    let url = settings.postgres.url.clone().context(NO_DATABASE)?;
+    let mut process = Process::new(settings, stop).await?;
+    let log = open_log(&settings.data).await.context(
+        "the projections read the log of another process only when it is on Kafka; the embedded log has one process \
+         at a time: run them in `gesta dev` with the commands, or stop that process",
+    )?;
+    watch_postgres(&process, &url)?;
+    start(&process, log.clone(), url, settings.postgres.max_connections);
+    process.serve_ops(Some(log));
+    tracing::info!(ops = %process.ops_address, "projecting");
+    process.await_stop().await;
+    process.end().await;
+    Ok(())
+}
+
+/// What to do without a database.
+pub(crate) const NO_DATABASE: &str =
+    "no database is configured; set GESTA_POSTGRES_URL, --postgres-url or postgres.url in the configuration file";

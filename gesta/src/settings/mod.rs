@@ -1,0 +1,145 @@
+//! Configuration: defaults < file < environment < flags. Unknown keys are refused.
+
+pub(crate) mod args;
+mod load;
+mod postgres_url;
+mod show;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use load::{SettingsError, load};
+pub(crate) use postgres_url::PostgresUrl;
+pub(crate) use show::lines;
+
+/// Address of the service when none is asked for; a busy port moves on to the next free one.
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+/// The same for health, metrics and the event stream.
+pub(crate) const DEFAULT_OPS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7071);
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Commands, queries, explorer.
+    pub(crate) server: Server,
+    /// Health, metrics, event stream.
+    pub(crate) ops: Ops,
+    /// The embedded log.
+    pub(crate) data: Data,
+    /// The store of the read models.
+    pub(crate) postgres: Postgres,
+    /// What queues there are and how their tasks are executed.
+    pub(crate) queues: Queues,
+    /// Log lines of the process.
+    pub(crate) logging: Logging,
+}
+
+/// Commands, queries, explorer.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Server {
+    /// Address; absent = [`DEFAULT_LISTEN`] or the next free port.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// Health, metrics, event stream.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ops {
+    /// Address; absent = [`DEFAULT_OPS_LISTEN`] or the next free port.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// The embedded log.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Data {
+    /// Folder of the log and of the state that is kept of it.
+    pub(crate) dir: PathBuf,
+    /// Name of the deployment; a log belongs to one for ever.
+    pub(crate) deployment: String,
+    /// Number of shards of a new log.
+    pub(crate) shards: u16,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: ".gesta".into(), deployment: "dev".into(), shards: 8 }
+    }
+}
+
+impl Data {
+    /// Folder of the log's files.
+    pub(crate) fn log_dir(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+}
+
+/// The store of the read models.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Postgres {
+    /// Address with the role that owns the tables.
+    pub(crate) url: Option<PostgresUrl>,
+    /// File that holds the address, for mounted secrets.
+    pub(crate) url_file: Option<PathBuf>,
+    /// Most connections of the projections, and of the queries.
+    pub(crate) max_connections: u32,
+    /// Longest wait for a connection before a query is refused.
+    #[serde(with = "humantime_serde")]
+    pub(crate) acquire_timeout: Duration,
+}
+
+impl Default for Postgres {
+    fn default() -> Self {
+        Self { url: None, url_file: None, max_connections: 10, acquire_timeout: Duration::from_secs(2) }
+    }
+}
+
+/// What queues there are.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Queues {
+    /// Whether a queue that is not listed may be used.
+    pub(crate) open: bool,
+    /// Name → what its tasks have when their creator says nothing.
+    pub(crate) named: std::collections::BTreeMap<String, schemas::task::PolicyInput>,
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self { open: true, named: std::collections::BTreeMap::new() }
+    }
+}
+
+/// Log lines of the process.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Logging {
+    /// `auto`, `json` or `text`; `auto` is text on a terminal.
+    pub(crate) format: LogFormat,
+    /// Least level, or directives such as `info,command_service=debug`; absent = `info`.
+    pub(crate) level: Option<String>,
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: None }
+    }
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
