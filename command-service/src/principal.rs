@@ -52,3 +52,31 @@ impl Principal {
         Ok(Self { tenant, actor: Actor { kind: kind.into(), id: id.into() } })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_nothing_is_the_local_user() {
+        let principal = Principal::named(None, None).unwrap();
+        assert_eq!(principal.tenant.as_str(), "default");
+        assert_eq!((principal.actor.kind.as_str(), principal.actor.id.as_str()), ("user", "local"));
+    }
+
+    #[test]
+    fn tenant_and_actor_are_taken_as_they_are_or_refused() {
+        let principal = Principal::named(Some("acme-1"), Some("agent/a/b")).unwrap();
+        assert_eq!((principal.tenant.as_str(), principal.actor.id.as_str()), ("acme-1", "a/b"));
+        let long = format!("user/{}", "x".repeat(MAX_ACTOR_CHARS + 1));
+        for actor in ["user", "user/", "/x", "User/x", "root/x", "user/a b", "user/\u{e9}", &long] {
+            assert!(matches!(Principal::named(None, Some(actor)), Err(PrincipalError::Actor(_))), "{actor}");
+        }
+        for tenant in ["", "Acme", "a/b", &"a".repeat(65)] {
+            assert!(
+                matches!(Principal::named(Some(tenant), None), Err(PrincipalError::Tenant(_))),
+                "{tenant}"
+            );
+        }
+    }
+}

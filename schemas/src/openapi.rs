@@ -118,7 +118,6 @@ mod tests {
         }
     }
 
-    /// AGENT-13, AGENT-15, AGENT-16, AGENT-17, AGENT-18, AGENT-19: the document lists each address.
     #[test]
     fn every_command_has_its_address() {
         let document = document();

@@ -28,7 +28,7 @@ pub(super) async fn read(
     media_type: &str,
     limit: usize,
 ) -> Result<Bytes, Rejection> {
-    let bytes = collect(headers, body, limit).await?;
+    let bytes = collect(headers, body, limit, GRACE).await?;
     let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
     if encoded {
         return Err(Rejection::new(Code::UnsupportedMediaType, "Content-Encoding: send the body as it is"));
@@ -57,7 +57,7 @@ fn is(given: &HeaderValue, media_type: &str) -> bool {
         })
 }
 
-async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Rejection> {
+async fn collect(headers: &HeaderMap, body: Body, limit: usize, grace: Duration) -> Result<Bytes, Rejection> {
     let too_large = |size: &str| {
         Rejection::new(Code::BodyTooLarge, format!("the body has {size} bytes, at most {limit} are taken"))
     };
@@ -72,7 +72,7 @@ async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes,
     loop {
         let read = first.len() + rest.len();
         #[expect(clippy::cast_precision_loss, reason = "a body is far smaller than 2^52 bytes")]
-        let deadline = begin + GRACE + Duration::from_secs_f64(read as f64 / MIN_PACE);
+        let deadline = begin + grace + Duration::from_secs_f64(read as f64 / MIN_PACE);
         let frame = timeout_at(deadline, frames.next()).await.map_err(|_| {
             let detail = format!("{read} bytes came in {:?}", begin.elapsed());
             Rejection::new(Code::BodyTooSlow, detail)
@@ -96,4 +96,35 @@ async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes,
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&rest);
     Ok(whole.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    #[tokio::test]
+    async fn a_body_that_stops_is_not_waited_for() {
+        let begun = stream::iter([Ok::<_, std::io::Error>("{")]);
+        let body = Body::from_stream(begun.chain(stream::pending()));
+        let refused =
+            collect(&HeaderMap::new(), body, MAX_BODY, Duration::from_millis(20)).await.unwrap_err();
+        assert_eq!(refused.0.code, "body_too_slow");
+        assert!(refused.0.detail.starts_with("1 bytes came in"), "{}", refused.0.detail);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_no_body() {
+        let broken = stream::iter([Ok("{"), Err(std::io::Error::other("reset"))]);
+        let refused =
+            collect(&HeaderMap::new(), Body::from_stream(broken), MAX_BODY, GRACE).await.unwrap_err();
+        assert_eq!(refused.0.code, "invalid_json");
+    }
+
+    #[tokio::test]
+    async fn parts_are_joined_in_order() {
+        let parts = stream::iter(["{\"a\"", ":", "1}"].map(Ok::<_, std::io::Error>));
+        let whole = collect(&HeaderMap::new(), Body::from_stream(parts), MAX_BODY, GRACE).await.unwrap();
+        assert_eq!(whole, "{\"a\":1}");
+    }
 }

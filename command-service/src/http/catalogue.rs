@@ -5,13 +5,11 @@ use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
-use schemas::agent::AgentCommand;
 use schemas::answer::FieldError;
 use schemas::contract::CommandType;
 use schemas::json_schema::command_schema;
 use schemas::problem::Code;
 use schemas::registry::command_types;
-use schemas::task::TaskCommand;
 use serde_json::Value;
 
 use super::json::escaped;
@@ -84,8 +82,6 @@ fn faults(error: jsonschema::ValidationError<'_>) -> Vec<FieldError> {
 /// # Errors
 /// 422 where the type is stricter than the schema can say.
 pub(super) fn decode(command: &CommandType, body: &str) -> Result<AnyCommand, Rejection> {
-    let task = || Some(TaskCommand::decode(command.name, body)?.map(AnyCommand::Task));
-    let agent = || Some(AgentCommand::decode(command.name, body)?.map(AnyCommand::Agent));
-    let read = task().or_else(agent).expect("the registry is made of these tables");
+    let read = AnyCommand::decode(command.name, body).expect("the registry is made of the same tables");
     read.map_err(|error| Rejection::at(Code::SchemaViolation, "", error.to_string()))
 }

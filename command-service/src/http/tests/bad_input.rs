@@ -3,10 +3,13 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use event_log::memory::Fault;
+use event_log::{Log, MemoryOptions};
 use serde_json::json;
 
 use super::{Got, TASK, post, request, send, start, started, task};
-use crate::http::{EdgeConfig, Queues};
+use crate::http::{EdgeConfig, Queues, with_layers};
+use crate::service::{Service, ServiceOptions};
 
 /// A problem of this code, complete, with the pointer if one is expected.
 fn assert_problem(name: &str, got: &Got, status: u16, code: &str, pointer: Option<&str>) {
@@ -25,102 +28,124 @@ fn assert_problem(name: &str, got: &Got, status: u16, code: &str, pointer: Optio
     }
 }
 
-/// PLAT-43, PLAT-44: every row is a body that must not get further than the edge.
+/// What it is, body, status, code, pointer.
+type BadBody = (&'static str, &'static [u8], u16, &'static str, Option<&'static str>);
+
+const BAD_BODIES: [BadBody; 19] = [
+    ("not JSON", b"{", 400, "invalid_json", Some("")),
+    ("trailing data", b"{} {}", 400, "invalid_json", None),
+    ("not an object", b"[]", 422, "schema_violation", Some("")),
+    ("nothing", b"", 422, "schema_violation", Some("/type")),
+    ("unknown key", br#"{"type":"t","title":"t","col/our":1}"#, 422, "schema_violation", Some("/col~1our")),
+    ("duplicate key", br#"{"type":"t","title":"t","type":"u"}"#, 400, "duplicate_key", Some("/type")),
+    (
+        "inner duplicate",
+        br#"{"type":"t","payload":{"a":[{"b":1,"b":2}]}}"#,
+        400,
+        "duplicate_key",
+        Some("/payload/a/0/b"),
+    ),
+    ("invalid UTF-8", b"{\"type\":\"\xff\",\"title\":\"t\"}", 400, "invalid_json", None),
+    ("lone surrogate", br#"{"type":"\ud800","title":"t"}"#, 400, "invalid_json", None),
+    ("U+0000", br#"{"type":"t","title":"a\u0000b"}"#, 400, "invalid_json", None),
+    ("NaN", br#"{"type":"t","title":"t","payload":{"n":NaN}}"#, 400, "invalid_json", None),
+    ("1e999", br#"{"type":"t","title":"t","payload":{"n":1e999}}"#, 400, "invalid_json", None),
+    (
+        "out of range",
+        br#"{"type":"t","title":"t","policy":{"maxAttempts":101}}"#,
+        422,
+        "schema_violation",
+        Some("/policy/maxAttempts"),
+    ),
+    (
+        "below range",
+        br#"{"type":"t","title":"t","policy":{"leaseMs":-1}}"#,
+        422,
+        "schema_violation",
+        Some("/policy/leaseMs"),
+    ),
+    (
+        "no integer",
+        br#"{"type":"t","title":"t","policy":{"leaseMs":1000.5}}"#,
+        422,
+        "schema_violation",
+        Some("/policy/leaseMs"),
+    ),
+    (
+        "unknown word",
+        br#"{"type":"t","title":"t","priority":"asap"}"#,
+        422,
+        "schema_violation",
+        Some("/priority"),
+    ),
+    (
+        "foreign id",
+        br#"{"type":"t","title":"t","parentId":"0b6e5a8e-6c0b-4c1e-9a53-0d3e8c1f7a44"}"#,
+        422,
+        "schema_violation",
+        Some("/parentId"),
+    ),
+    (
+        "no instant",
+        br#"{"type":"t","title":"t","runAt":"tomorrow"}"#,
+        422,
+        "schema_violation",
+        Some("/runAt"),
+    ),
+    ("bad queue name", br#"{"type":"t","title":"t","queue":"a/b"}"#, 422, "schema_violation", Some("/queue")),
+];
+
 #[tokio::test]
 async fn bad_bodies_are_refused_at_their_place() {
     let router = started().await;
-    let bomb =
-        format!(r#"{{"type":"t","title":"t","payload":{{"a":{}1{}}}}}"#, "[".repeat(70), "]".repeat(70));
-    let big_number = format!(r#"{{"type":"t","title":"t","payload":{{"n":{}}}}}"#, "9".repeat(1_000));
-    let long = format!(r#"{{"type":"{}","title":"t"}}"#, "x".repeat(65));
-    let rows: [(&str, &[u8], u16, &str, Option<&str>); 22] = [
-        ("not JSON", b"{", 400, "invalid_json", Some("")),
-        ("trailing data", b"{} {}", 400, "invalid_json", None),
-        ("not an object", b"[]", 422, "schema_violation", Some("")),
-        ("nothing", b"", 422, "schema_violation", Some("/type")),
-        (
-            "unknown key",
-            br#"{"type":"t","title":"t","col/our":1}"#,
-            422,
-            "schema_violation",
-            Some("/col~1our"),
-        ),
-        ("duplicate key", br#"{"type":"t","title":"t","type":"u"}"#, 400, "duplicate_key", Some("/type")),
-        (
-            "inner duplicate",
-            br#"{"type":"t","title":"t","payload":{"a":[{"b":1,"b":2}]}}"#,
-            400,
-            "duplicate_key",
-            Some("/payload/a/0/b"),
-        ),
-        ("depth bomb", bomb.as_bytes(), 400, "too_deep", None),
-        ("invalid UTF-8", b"{\"type\":\"\xff\",\"title\":\"t\"}", 400, "invalid_json", None),
-        ("lone surrogate", br#"{"type":"\ud800","title":"t"}"#, 400, "invalid_json", None),
-        ("U+0000", br#"{"type":"t","title":"a\u0000b"}"#, 400, "invalid_json", None),
-        ("NaN", br#"{"type":"t","title":"t","payload":{"n":NaN}}"#, 400, "invalid_json", None),
-        ("1e999", br#"{"type":"t","title":"t","payload":{"n":1e999}}"#, 400, "invalid_json", None),
-        ("1,000 digits", big_number.as_bytes(), 400, "invalid_json", None),
-        (
-            "out of range",
-            br#"{"type":"t","title":"t","policy":{"maxAttempts":101}}"#,
-            422,
-            "schema_violation",
-            Some("/policy/maxAttempts"),
-        ),
-        (
-            "below range",
-            br#"{"type":"t","title":"t","policy":{"leaseMs":-1}}"#,
-            422,
-            "schema_violation",
-            Some("/policy/leaseMs"),
-        ),
-        (
-            "not an integer",
-            br#"{"type":"t","title":"t","policy":{"leaseMs":1000.5}}"#,
-            422,
-            "schema_violation",
-            Some("/policy/leaseMs"),
-        ),
-        ("too long", long.as_bytes(), 422, "schema_violation", Some("/type")),
-        (
-            "unknown word",
-            br#"{"type":"t","title":"t","priority":"asap"}"#,
-            422,
-            "schema_violation",
-            Some("/priority"),
-        ),
-        (
-            "foreign id",
-            br#"{"type":"t","title":"t","parentId":"0b6e5a8e-6c0b-4c1e-9a53-0d3e8c1f7a44"}"#,
-            422,
-            "schema_violation",
-            Some("/parentId"),
-        ),
-        (
-            "not an instant",
-            br#"{"type":"t","title":"t","runAt":"tomorrow"}"#,
-            422,
-            "schema_violation",
-            Some("/runAt"),
-        ),
-        (
-            "bad queue name",
-            br#"{"type":"t","title":"t","queue":"a/b"}"#,
-            422,
-            "schema_violation",
-            Some("/queue"),
-        ),
-    ];
-    for (name, body, status, code, pointer) in rows {
-        let got = post(&router, "/api/v1/tasks", &[], body.to_vec()).await;
+    for (name, body, status, code, pointer) in BAD_BODIES {
+        let got = post(&router, "/api/v1/tasks", &[], body).await;
         assert_problem(name, &got, status, code, pointer);
     }
-    let many = format!(
-        r#"{{"type":"t","title":"t",{}}}"#,
-        (0..50).map(|n| format!("\"f{n}\":0")).collect::<Vec<_>>().join(",")
-    );
-    let got = post(&router, "/api/v1/tasks", &[], many).await;
-    assert_eq!(got.json()["errors"].as_array().unwrap().len(), 20, "at most 20 faults are listed");
+}
+
+#[tokio::test]
+async fn bad_bodies_of_great_size_are_refused_in_few_words() {
+    let router = started().await;
+    let bomb =
+        format!(r#"{{"type":"t","title":"t","payload":{{"a":{}1{}}}}}"#, "[".repeat(70), "]".repeat(70));
+    let number = format!(r#"{{"type":"t","title":"t","payload":{{"n":{}}}}}"#, "9".repeat(100_000));
+    let long = format!(r#"{{"type":"{}","title":"t"}}"#, "x".repeat(100_000));
+    let many: Vec<String> = (0..5_000).map(|n| format!("\"f{n}\":0")).collect();
+    let many = format!(r#"{{"type":"t","title":"t",{}}}"#, many.join(","));
+    for (name, body, status, code) in [
+        ("depth bomb", bomb, 400, "too_deep"),
+        ("100,000 digits", number, 400, "invalid_json"),
+        ("100,000 characters", long, 422, "schema_violation"),
+        ("5,000 unknown keys", many, 422, "schema_violation"),
+    ] {
+        let got = post(&router, "/api/v1/tasks", &[], body).await;
+        assert_problem(name, &got, status, code, None);
+        assert!(got.text.len() < 4_096, "{name}: {} bytes", got.text.len());
+        assert!(got.json()["errors"].as_array().is_none_or(|errors| errors.len() <= 20), "{name}");
+    }
+}
+
+/// No shard to ask, or no answer in time: the key that resolves it stands in the problem.
+#[tokio::test]
+async fn what_cannot_be_answered_now_says_how_to_go_on() {
+    let (log, faults) = Log::memory_with_faults(MemoryOptions::default());
+    let service = Service::start(&log, &ServiceOptions::default()).unwrap();
+    service.ready().await;
+    let config = EdgeConfig { trusts_headers: true, ..EdgeConfig::default() };
+    let router = with_layers(crate::http::router(service.clone(), config));
+    for _ in 0..1_000 {
+        faults.next_append(Fault::Lose);
+    }
+    let waited =
+        post(&router, "/api/v1/tasks", &[("idempotency-key", "k"), ("prefer", "wait=1")], TASK).await;
+    assert_problem("no proof", &waited, 504, "outcome_unknown", None);
+    assert_eq!((&waited.json()["key"], &waited.json()["retryable"]), (&json!("k"), &json!(true)));
+    assert_eq!(waited.header("preference-applied"), "wait=1");
+    service.shutdown().await;
+    let gone = post(&router, "/api/v1/tasks", &[("idempotency-key", "l")], TASK).await;
+    assert_problem("shut down", &gone, 503, "not_ready", None);
+    assert_eq!((gone.header("retry-after"), &gone.json()["key"]), ("1", &json!("l")));
 }
 
 #[tokio::test]
@@ -163,11 +188,14 @@ async fn bodies_are_bounded_and_typed() {
     assert_eq!(send(&router, spelled.body(Body::from(TASK)).unwrap()).await.status, StatusCode::CREATED);
 }
 
+/// Headers, status, code, what the detail names.
+type BadHeaders<'a> = (&'a [(&'a str, &'a str)], u16, &'a str, &'a str);
+
 #[tokio::test]
 async fn bad_headers_and_parameters_are_named() {
     let router = started().await;
     let long = "x".repeat(129);
-    let rows: [(&[(&str, &str)], u16, &str, &str); 16] = [
+    let rows: [BadHeaders<'_>; 16] = [
         (&[("idempotency-key", &long)], 400, "invalid_header", "idempotency-key"),
         (&[("idempotency-key", "a b")], 400, "invalid_header", "idempotency-key"),
         (&[("idempotency-key", "")], 400, "invalid_header", "idempotency-key"),

@@ -103,7 +103,7 @@ async fn drain(socket: &mut TcpStream) {
         if length.is_some_and(|length| text.len() >= length) {
             return;
         }
-        let mut part = [0; 65_536];
+        let mut part = vec![0; 65_536];
         let read = timeout(PATIENCE, socket.read(&mut part)).await.unwrap().unwrap();
         assert_ne!(read, 0, "the answer broke off");
         text.extend_from_slice(&part[..read]);
