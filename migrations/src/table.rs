@@ -223,6 +223,17 @@ impl<R> Table<R> {
         format!("SELECT {} FROM {schema}.{} ORDER BY {}", self.column_list(), self.name, self.key.join(", "))
     }
 
+    /// About how many bytes a row takes in memory.
+    #[must_use]
+    pub fn weight(&self, row: &R) -> usize {
+        let texts = self.columns.iter().map(|column| match &column.get {
+            Get::Text(get) => get(row).map_or(0, str::len),
+            Get::Json(get) => get(row).map_or(0, json_weight),
+            _ => 0,
+        });
+        size_of::<R>() + texts.sum::<usize>()
+    }
+
     /// The table in `schema`, without its row type.
     #[must_use]
     pub fn shape(&self, schema: &str) -> Shape {
@@ -241,6 +252,18 @@ impl<R> Table<R> {
             ],
         }
     }
+}
+
+fn json_weight(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(json_weight).sum(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| size_of::<String>() + name.len() + json_weight(value)).sum()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
 }
 
 /// A table of one generation without its row type.

@@ -1,1 +1,24 @@
-//! projectors
+//! The projections: from the log into rows.
+//!
+//! [`run`] follows every shard of a log, folds its events into the read models with pure functions
+//! ([`Projection`]) and writes them with the cursor in one transaction. [`Status`] tells how far it is.
+//! A read-model projection never writes to the log.
+
+pub mod event;
+#[cfg(test)]
+mod given;
+mod options;
+pub mod projection;
+pub mod read_models;
+mod rebuild;
+mod runner;
+pub mod stage;
+mod status;
+mod store;
+
+pub use event::Event;
+pub use options::{BATCH_BYTES, BATCH_COMMITS, CACHE_BYTES, Options, WRITERS};
+pub use projection::Projection;
+pub use rebuild::{RebuildError, rebuild};
+pub use runner::{RunError, run};
+pub use status::{Progress, State, Status};

@@ -1,0 +1,128 @@
+//! An event of the log as projections read it: decoded once, whatever number of projections fold it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use schemas::agent::AgentEvent;
+use schemas::commit::{Commit, EventRecord};
+use schemas::ids::{AggregateId, NotAnId, Tenant};
+use schemas::position::Position;
+use schemas::task::TaskEvent;
+use schemas::upcast::DecodeError;
+use uuid::Uuid;
+
+/// What happened, by aggregate type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// To a task.
+    Task(TaskEvent),
+    /// To an agent.
+    Agent(AgentEvent),
+}
+
+/// One event with its commit.
+#[derive(Debug, Clone)]
+pub struct Event {
+    commit: Arc<Commit>,
+    index: usize,
+    position: Position,
+    id: Uuid,
+    aggregate_id: Uuid,
+    body: Body,
+}
+
+/// Why an event cannot be read. None of it goes away by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// Its stream is of an aggregate type that this release does not know.
+    #[error("aggregate type {0} is unknown to this release; upgrade the projectors")]
+    UnknownAggregate(String),
+    /// Its type, revision or payload.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Its stream.
+    #[error(transparent)]
+    Stream(#[from] NotAnId),
+}
+
+impl Event {
+    /// Decodes the event at `index` of a commit that stands at `position`.
+    ///
+    /// # Errors
+    /// [`EventError`].
+    ///
+    /// # Panics
+    /// When the commit has no such event.
+    pub fn decode(commit: &Arc<Commit>, index: usize, position: Position) -> Result<Self, EventError> {
+        let record = &commit.events[index];
+        let aggregate_id: AggregateId = record.stream.id().parse()?;
+        let body = match record.stream.aggregate_type() {
+            "task" => Body::Task(TaskEvent::decode(&record.kind, record.v, &record.data)?),
+            "agent" => Body::Agent(AgentEvent::decode(&record.kind, record.v, &record.data)?),
+            other => return Err(EventError::UnknownAggregate(other.to_owned())),
+        };
+        let id = record.id();
+        Ok(Self { commit: Arc::clone(commit), index, position, id, aggregate_id: aggregate_id.uuid(), body })
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The commit: command, actor, correlation, causation, time.
+    #[must_use]
+    pub fn commit(&self) -> &Commit {
+        &self.commit
+    }
+
+    /// The event as it stands in the commit.
+    #[must_use]
+    pub fn record(&self) -> &EventRecord {
+        &self.commit.events[self.index]
+    }
+
+    /// The event's id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Its place in the log.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.commit.tenant
+    }
+
+    /// Id of the aggregate that it happened to.
+    #[must_use]
+    pub fn aggregate_id(&self) -> Uuid {
+        self.aggregate_id
+    }
+
+    /// Version in its stream.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        // A stream of 2^63 events does not exist; Postgres has no wider integer.
+        i64::try_from(self.record().version).unwrap_or(i64::MAX)
+    }
+
+    /// Shard time of the decision.
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.commit.at
+    }
+
+    /// Who issued the command, `kind/id`.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        format!("{}/{}", self.commit.actor.kind, self.commit.actor.id)
+    }
+}

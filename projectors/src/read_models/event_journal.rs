@@ -1,0 +1,120 @@
+//! `event_journal`: every event as a row.
+
+use migrations::table::Table;
+use migrations::{EVENT_JOURNAL, EventJournalRow};
+use schemas::agent::AgentEvent;
+use schemas::ids::{AggregateId, Tenant};
+use schemas::registry;
+use schemas::task::TaskEvent;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::event::{Body, Event};
+use crate::projection::{KeyArray, Projection};
+
+/// The read model.
+#[derive(Debug)]
+pub struct EventJournal;
+
+impl Projection for EventJournal {
+    type Key = (Tenant, Uuid, i64);
+    type Row = EventJournalRow;
+
+    const NAME: &'static str = "event_journal";
+    const READS: &'static [&'static str] = &[];
+    const TABLE: &'static Table<EventJournalRow> = EVENT_JOURNAL;
+    const APPENDS: bool = true;
+
+    fn key(event: &Event) -> Option<Self::Key> {
+        Some((event.tenant().clone(), event.aggregate_id(), event.version()))
+    }
+
+    fn key_of(row: &EventJournalRow) -> Self::Key {
+        (row.tenant.clone(), row.aggregate_id, row.version)
+    }
+
+    fn arrays(_: &[Self::Key]) -> Vec<KeyArray> {
+        Vec::new()
+    }
+
+    fn is_first(_: &Event) -> bool {
+        true
+    }
+
+    fn fold(_: Option<EventJournalRow>, event: &Event) -> Option<EventJournalRow> {
+        let (record, commit, position) = (event.record(), event.commit(), event.position());
+        let stream = &record.stream;
+        let context = registry::event_type(&record.kind).map_or("", |known| known.context);
+        let named = Named::of(event.body());
+        let trace_id = commit.trace.as_deref().and_then(|trace| trace.split('-').nth(1));
+        let is = |kind| stream.aggregate_type() == kind;
+        Some(EventJournalRow {
+            tenant: event.tenant().clone(),
+            aggregate_type: stream.aggregate_type().to_owned(),
+            aggregate_id: event.aggregate_id(),
+            version: event.version(),
+            event_id: event.id(),
+            r#type: record.kind.clone(),
+            schema_version: record.v.into(),
+            source: format!("urn:gesta:{context}/{}", stream.aggregate_type()),
+            subject: format!("{}/{}", stream.aggregate_type(), stream.id()),
+            partition_key: stream.as_str().to_owned(),
+            time: event.at(),
+            correlation_id: commit.correlation.clone(),
+            causation_id: commit.causation.clone(),
+            command_id: commit.command.id.clone(),
+            command_type: commit.command.kind.clone(),
+            actor_type: commit.actor.kind.clone(),
+            actor_id: commit.actor.id.clone(),
+            user_id: (commit.actor.kind == "user").then(|| commit.actor.id.clone()),
+            traceparent: commit.trace.clone(),
+            trace_id: trace_id.map(str::to_owned),
+            agent_id: if is("agent") { Some(stream.id().to_owned()) } else { named.worker },
+            team_id: named.team,
+            task_id: is("task").then(|| event.aggregate_id()),
+            session_id: named.session,
+            data: data(event),
+            log_generation: position.generation.into(),
+            shard: position.shard.into(),
+            log_offset: i64::try_from(position.offset).unwrap_or(i64::MAX),
+            event_index: position.index.into(),
+            position: position.to_string(),
+        })
+    }
+}
+
+/// The payload as it was written. It was decoded before, so it is JSON.
+fn data(event: &Event) -> Value {
+    serde_json::from_str(event.record().data.get()).expect("a decoded payload is JSON")
+}
+
+/// What else the payload names.
+#[derive(Default)]
+struct Named {
+    worker: Option<String>,
+    team: Option<Uuid>,
+    session: Option<Uuid>,
+}
+
+impl Named {
+    fn of(body: &Body) -> Self {
+        match body {
+            Body::Task(TaskEvent::TaskAssigned(event)) => Self::worker(&event.worker),
+            Body::Task(TaskEvent::LeaseExpired(event)) => Self::worker(&event.worker),
+            Body::Agent(AgentEvent::AgentSpawnRequested(event)) => {
+                Self { team: event.team_id.map(AggregateId::uuid), ..Self::default() }
+            }
+            Body::Agent(AgentEvent::SessionStarted(event)) => {
+                Self { session: event.session_id.map(AggregateId::uuid), ..Self::default() }
+            }
+            _ => Self::default(),
+        }
+    }
+
+    fn worker(name: &str) -> Self {
+        Self { worker: Some(name.to_owned()), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! What all shards of a run share.
+
+use std::time::Instant;
+
+use event_log::Log;
+use sqlx::PgPool;
+use tokio::sync::Semaphore;
+
+use super::cache::Budget;
+use super::failure::Failure;
+use super::group::Prepared;
+use crate::status::Status;
+use crate::store::{self, Marks};
+
+pub(crate) struct Context {
+    pub(crate) log: Log,
+    pub(crate) pool: PgPool,
+    pub(crate) generation: i32,
+    pub(crate) schema: String,
+    pub(crate) units: Vec<&'static str>,
+    pub(crate) batch_commits: usize,
+    pub(crate) batch_bytes: usize,
+    pub(crate) budget: Budget,
+    pub(crate) writers: Semaphore,
+    pub(crate) until_end: bool,
+    pub(crate) status: Status,
+}
+
+impl Context {
+    /// Writes a batch: cursors and rows in one transaction, or nothing.
+    pub(crate) async fn commit(&self, batch: Prepared) -> Result<Marks, Failure> {
+        let _permit = self.writers.acquire().await.expect("nobody closes it");
+        let begun = Instant::now();
+        let mut tx = self.pool.begin().await?;
+        // A crash may lose the last transactions whole, cursor and rows; the log repeats them.
+        sqlx::raw_sql("SET LOCAL synchronous_commit = off").execute(&mut *tx).await?;
+        if !store::advance(&mut tx, &batch.marks).await? {
+            tx.rollback().await?;
+            return Err(Failure::Lost);
+        }
+        for rows in &batch.writes {
+            rows.write(&mut tx, &self.schema).await?;
+        }
+        tx.commit().await?;
+        metrics::histogram!("gesta_projection_batch_seconds").record(begun.elapsed().as_secs_f64());
+        for name in &batch.marks.names {
+            metrics::counter!("gesta_projection_events_applied_total", "projection" => *name)
+                .increment(batch.marks.events);
+        }
+        Ok(batch.marks)
+    }
+}

@@ -1,0 +1,94 @@
+//! Classes of failure, decided by type (reliability: an outage is waited out, for ever; anything else
+//! stops what it concerns, visibly).
+
+use event_log::ReadError;
+
+use crate::event::EventError;
+
+/// Why a batch was not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Postgres is away, overloaded or in a conflict: the same batch will go through later.
+    #[error("Postgres: {0}; waiting for it")]
+    Outage(sqlx::Error),
+    /// Another worker moved the cursor.
+    #[error("another worker is ahead")]
+    Lost,
+    /// The log cannot be read on.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// Postgres refuses the batch, now and later.
+    #[error("Postgres refuses the rows: {0}")]
+    Refused(sqlx::Error),
+    /// The rows do not fit the events.
+    #[error(
+        "the rows of {0} lack an event that lies before the cursor: they were changed by someone else. Rebuild them"
+    )]
+    Gap(&'static str),
+    /// An event cannot be decoded: what reads its aggregate type stops before it.
+    #[error("offset {offset}, event {index}: {error}")]
+    Undecodable {
+        /// Type of its aggregate.
+        aggregate_type: String,
+        /// Offset of its commit.
+        offset: u64,
+        /// Index in the commit.
+        index: usize,
+        /// Why.
+        error: EventError,
+    },
+    /// The code of a projection failed.
+    #[error("a projection failed in a way it should not: {0}. This is a defect of this release")]
+    Panicked(String),
+}
+
+impl Failure {
+    pub(crate) fn gap(name: &'static str) -> Self {
+        Self::Gap(name)
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        if is_outage(&error) { Self::Outage(error) } else { Self::Refused(error) }
+    }
+}
+
+/// Whether waiting helps: connection, timeout, conflict, resources, an operator's intervention.
+pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| is_outage_code(&code)),
+        _ => false,
+    }
+}
+
+/// 08 connection, 25006 a standby, 40 conflict, 53 resources, 55 locked or not accepting, 57 intervention, 58 system.
+fn is_outage_code(code: &str) -> bool {
+    ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outages_are_told_from_refusals() {
+        for code in [
+            "08006", "40001", "40P01", "53100", "53300", "57P01", "57P03", "57014", "55000", "55P03",
+            "25006", "58030",
+        ] {
+            assert!(is_outage_code(code), "{code} is an outage");
+        }
+        for code in ["23505", "22021", "42P01", "42501", "XX000"] {
+            assert!(!is_outage_code(code), "{code} is a refusal");
+        }
+        assert!(is_outage(&sqlx::Error::PoolTimedOut));
+        assert!(!is_outage(&sqlx::Error::RowNotFound));
+    }
+}

@@ -1,0 +1,287 @@
+//! The runner of one shard: batch after batch, the next one folded while the last one commits.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use event_log::Cursor;
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::group::{Group, Prepared};
+use super::unit::{self, Unit};
+use crate::status::{Progress, State};
+use crate::store::{self, Marks};
+
+/// First and longest wait while Postgres is away.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// Time between two looks at what stopped a whole shard: an operator may have repaired it.
+const RECHECK: Duration = Duration::from_secs(30);
+
+/// Runs one shard until it is cancelled, or to the end of the log when that is asked for.
+///
+/// # Errors
+/// Only when the run is to the end: what stopped it.
+pub(crate) async fn run(context: Arc<Context>, shard: u16, cancel: CancellationToken) -> Result<(), Failure> {
+    let backoff = || {
+        let (first, longest) = BACKOFF;
+        ExponentialBuilder::new()
+            .with_min_delay(first)
+            .with_max_delay(longest)
+            .without_max_times()
+            .with_jitter()
+            .build()
+    };
+    let mut waits = backoff();
+    loop {
+        let mut runner = Runner::new(Arc::clone(&context), shard);
+        let ended = tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            ended = AssertUnwindSafe(runner.follow()).catch_unwind() => ended.unwrap_or_else(|panic| Err(panicked(&*panic))),
+        };
+        if runner.committed {
+            waits = backoff();
+        }
+        let failure = match ended {
+            Ok(()) => return Ok(()),
+            Err(Failure::Lost) => continue,
+            Err(failure) => failure,
+        };
+        let wait = match &failure {
+            Failure::Outage(_) => waits.next().unwrap_or(BACKOFF.1),
+            _ if context.until_end => return Err(failure),
+            _ => RECHECK,
+        };
+        runner.tell(&failure, wait).await;
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Failure::Panicked(text.unwrap_or("no message").to_owned())
+}
+
+struct Runner {
+    context: Arc<Context>,
+    shard: u16,
+    groups: Vec<Group>,
+    under_way: Option<AbortOnDropHandle<Result<Marks, Failure>>>,
+    committed: bool,
+}
+
+impl Runner {
+    fn new(context: Arc<Context>, shard: u16) -> Self {
+        Self { context, shard, groups: Vec::new(), under_way: None, committed: false }
+    }
+
+    async fn follow(&mut self) -> Result<(), Failure> {
+        self.groups = self.load().await?;
+        let mut end = self.context.log.watch(self.shard);
+        loop {
+            end.borrow_and_update();
+            self.merge();
+            let Some((lowest, limit)) = self.lowest() else {
+                if !self.wait(&mut end).await? {
+                    return Ok(());
+                }
+                continue;
+            };
+            match self.groups[lowest].prepare(&self.context, limit).await {
+                Ok(Some(batch)) => {
+                    self.settle().await?;
+                    self.commit(batch);
+                }
+                Ok(None) => {
+                    self.settle().await?;
+                    self.caught_up();
+                    if !self.wait(&mut end).await? {
+                        return Ok(());
+                    }
+                }
+                Err(failure @ Failure::Undecodable { .. }) => {
+                    self.settle().await?;
+                    self.stop(lowest, failure).await?;
+                }
+                Err(failure) => {
+                    // What is under way may still succeed; it is not to be torn down for the next one's sake.
+                    self.settle().await?;
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    /// The projections by the cursor at which they stand.
+    async fn load(&self) -> Result<Vec<Group>, Failure> {
+        let context = &self.context;
+        let units: Vec<_> =
+            context.units.iter().filter_map(|name| unit::unit(name, &context.budget)).collect();
+        let names: Vec<_> = units.iter().flat_map(|unit| unit.names()).copied().collect();
+        let start = Cursor::beginning(context.log.genesis(), self.shard);
+        store::begin(&context.pool, context.generation, &names, &start).await?;
+        let stored = store::stored(&context.pool, context.generation, self.shard).await?;
+        let mut by_cursor: BTreeMap<u64, (Cursor, Vec<Box<dyn Unit>>)> = BTreeMap::new();
+        for unit in units {
+            let own = |name| stored.iter().find(|stored| stored.name == name).map(|stored| stored.cursor.0);
+            let mut cursors = unit.names().iter().map(|name| own(*name));
+            let cursor = cursors.next().flatten().unwrap_or(start);
+            if cursors.any(|other| other != Some(cursor)) {
+                return Err(Failure::gap(unit.names()[0]));
+            }
+            for &name in unit.names() {
+                let last =
+                    stored.iter().find(|stored| stored.name == name).and_then(|stored| stored.last_event_at);
+                context.status.update(self.shard, &[name], |progress| {
+                    progress.next_offset = cursor.next_offset;
+                    progress.head_offset = context.log.end(self.shard).max(cursor.next_offset);
+                    progress.last_event_at = last;
+                });
+            }
+            by_cursor.entry(cursor.next_offset).or_insert_with(|| (cursor, Vec::new())).1.push(unit);
+        }
+        by_cursor.into_values().map(|(cursor, units)| Group::new(&context.log, units, cursor)).collect()
+    }
+
+    /// Groups that met go on together.
+    fn merge(&mut self) {
+        self.groups.sort_by_key(|group| group.cursor.next_offset);
+        let mut merged: Vec<Group> = Vec::with_capacity(self.groups.len());
+        for group in self.groups.drain(..) {
+            match merged.last_mut() {
+                Some(last) if last.cursor == group.cursor => last.units.extend(group.units),
+                _ => merged.push(group),
+            }
+        }
+        self.groups = merged;
+    }
+
+    /// The group that is furthest behind, and the offset at which it meets the next.
+    fn lowest(&self) -> Option<(usize, Option<u64>)> {
+        let limit = self.groups.get(1).map(|group| group.cursor.next_offset);
+        (!self.groups.is_empty()).then_some((0, limit))
+    }
+
+    fn commit(&mut self, batch: Prepared) {
+        let context = Arc::clone(&self.context);
+        let task = tokio::spawn(async move { context.commit(batch).await });
+        self.under_way = Some(AbortOnDropHandle::new(task));
+    }
+
+    /// Waits for the batch that is under way.
+    async fn settle(&mut self) -> Result<(), Failure> {
+        let Some(task) = self.under_way.take() else { return Ok(()) };
+        let marks = match task.await {
+            Ok(done) => done?,
+            Err(error) => return Err(Failure::Panicked(error.to_string())),
+        };
+        self.committed = true;
+        self.context.status.update(self.shard, &marks.names, |progress| {
+            progress.next_offset = marks.new.next_offset;
+            progress.head_offset = marks.head;
+            progress.last_event_at = marks.last_at.or(progress.last_event_at);
+            progress.state = State::Running;
+        });
+        self.context.status.committed();
+        Ok(())
+    }
+
+    /// Records at the end that do not count leave no lag.
+    fn caught_up(&self) {
+        for group in &self.groups {
+            let reached = group.reached();
+            self.context.status.update(self.shard, &group.names(), |progress| {
+                progress.head_offset = progress.next_offset.max(self.context.log.end(self.shard));
+                if reached >= progress.head_offset {
+                    progress.head_offset = progress.next_offset;
+                }
+                progress.state = State::Running;
+            });
+        }
+        self.context.status.committed();
+    }
+
+    /// Waits for more; `false` when the run ends here.
+    async fn wait(&self, end: &mut watch::Receiver<u64>) -> Result<bool, Failure> {
+        if self.context.until_end {
+            return Ok(false);
+        }
+        // Without the log's writing half nothing will come; the run ends when it is cancelled.
+        if end.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Ok(true)
+    }
+
+    /// Parts what reads the event from what does not: the former stops before it, the latter goes on.
+    async fn stop(&mut self, group: usize, failure: Failure) -> Result<(), Failure> {
+        let Failure::Undecodable { aggregate_type, .. } = &failure else { return Err(failure) };
+        if self.context.until_end {
+            return Err(failure);
+        }
+        let group = &mut self.groups[group];
+        let units = std::mem::take(&mut group.units);
+        let (stopped, on): (Vec<_>, Vec<_>) = units.into_iter().partition(|unit| unit.reads(aggregate_type));
+        group.units = on;
+        let cursor = group.cursor;
+        let names: Vec<_> = stopped.iter().flat_map(|unit| unit.names()).copied().collect();
+        self.groups.retain(|group| !group.units.is_empty());
+        self.mark_stopped(&names, &cursor, &failure.to_string()).await
+    }
+
+    async fn mark_stopped(&self, names: &[&'static str], at: &Cursor, error: &str) -> Result<(), Failure> {
+        let head = self.context.log.end(self.shard).max(at.next_offset);
+        tracing::error!(shard = self.shard, projections = ?names, error, "projections stopped; nothing is skipped");
+        self.context.status.update(self.shard, names, |progress| {
+            progress.head_offset = head;
+            progress.state = State::Stopped(error.to_owned());
+        });
+        Ok(store::stop(&self.context.pool, self.context.generation, names, at, head, error).await?)
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.context.units.iter().flat_map(|name| unit::names(name)).copied().collect()
+    }
+
+    /// Makes visible why nothing is applied.
+    async fn tell(&self, failure: &Failure, wait: Duration) {
+        let (names, error) = (self.names(), failure.to_string());
+        let head = |progress: &Progress| self.context.log.end(self.shard).max(progress.next_offset);
+        if matches!(failure, Failure::Outage(_)) {
+            tracing::warn!(shard = self.shard, error, ?wait, "projections wait");
+            self.context.status.update(self.shard, &names, |progress| {
+                progress.head_offset = head(progress);
+                progress.state = State::Paused(error.clone());
+            });
+            return;
+        }
+        self.context.status.update(self.shard, &names, |progress| {
+            progress.head_offset = head(progress);
+            progress.state = State::Stopped(error.clone());
+        });
+        if let Err(problem) = self.mark_all_stopped(&error).await {
+            tracing::error!(%problem, "that projections are stopped could not be written");
+        }
+    }
+
+    async fn mark_all_stopped(&self, error: &str) -> Result<(), Failure> {
+        let context = &self.context;
+        for stored in store::stored(&context.pool, context.generation, self.shard).await? {
+            let name = self.names().into_iter().find(|name| *name == stored.name);
+            let names: Vec<_> = name.into_iter().collect();
+            self.mark_stopped(&names, &stored.cursor.0, error).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Read models as the runner sees them: folded together, moved together.
+
+use futures_util::future::BoxFuture;
+use sqlx::PgPool;
+
+use super::cache::Budget;
+use super::failure::Failure;
+use super::model::{Model, Writes};
+use crate::event::Event;
+use crate::projection::Projection;
+use crate::read_models::{
+    AgentList, EventJournal, QueueDepth, StateTransitions, TaskAttempts, TaskList, TaskMove,
+};
+
+type Folded = Result<Vec<Box<dyn Writes>>, Failure>;
+
+/// Read models that always stand at the same position: one, or one and those that are folded from it.
+pub(crate) trait Unit: Send + Sync {
+    fn names(&self) -> &'static [&'static str];
+    /// Whether an event of that aggregate type that cannot be decoded stops it.
+    fn reads(&self, aggregate_type: &str) -> bool;
+    fn fold<'a>(
+        &'a mut self,
+        pool: &'a PgPool,
+        schema: &'a str,
+        events: &'a [Event],
+    ) -> BoxFuture<'a, Folded>;
+}
+
+/// Names of the units, in the order in which a transaction writes them; each begins with its own.
+pub(crate) const UNITS: &[&str] =
+    &[TaskList::NAME, TaskAttempts::NAME, AgentList::NAME, StateTransitions::NAME, EventJournal::NAME];
+
+/// The read models that the unit of that name moves.
+pub(crate) fn names(unit: &str) -> &'static [&'static str] {
+    match unit {
+        TaskList::NAME => &[TaskList::NAME, QueueDepth::NAME],
+        TaskAttempts::NAME => &[TaskAttempts::NAME],
+        AgentList::NAME => &[AgentList::NAME],
+        StateTransitions::NAME => &[StateTransitions::NAME],
+        EventJournal::NAME => &[EventJournal::NAME],
+        _ => &[],
+    }
+}
+
+/// Makes the units of one shard. A name that is none gives none.
+pub(crate) fn unit(name: &str, budget: &Budget) -> Option<Box<dyn Unit>> {
+    let budget = budget.clone();
+    Some(match name {
+        TaskList::NAME => Box::new(Tasks { list: Model::new(budget.clone()), depth: Model::new(budget) }),
+        TaskAttempts::NAME => Box::new(Single::<TaskAttempts>(Model::new(budget))),
+        AgentList::NAME => Box::new(Single::<AgentList>(Model::new(budget))),
+        StateTransitions::NAME => Box::new(Single::<StateTransitions>(Model::new(budget))),
+        EventJournal::NAME => Box::new(Single::<EventJournal>(Model::new(budget))),
+        _ => return None,
+    })
+}
+
+fn reads<P: Projection<I>, I>(aggregate_type: &str) -> bool {
+    P::READS.is_empty() || P::READS.contains(&aggregate_type)
+}
+
+struct Single<P: Projection>(Model<P, Event>);
+
+impl<P: Projection> Unit for Single<P> {
+    fn names(&self) -> &'static [&'static str] {
+        names(P::NAME)
+    }
+
+    fn reads(&self, aggregate_type: &str) -> bool {
+        reads::<P, Event>(aggregate_type)
+    }
+
+    fn fold<'a>(
+        &'a mut self,
+        pool: &'a PgPool,
+        schema: &'a str,
+        events: &'a [Event],
+    ) -> BoxFuture<'a, Folded> {
+        Box::pin(async move {
+            let rows = self.0.fold(pool, schema, events, |_| (), |(), _, _| ()).await?;
+            Ok(vec![Box::new(rows) as Box<dyn Writes>])
+        })
+    }
+}
+
+/// `task_list`, and `queue_depth` that is folded from its moves.
+struct Tasks {
+    list: Model<TaskList, Event>,
+    depth: Model<QueueDepth, TaskMove>,
+}
+
+impl Unit for Tasks {
+    fn names(&self) -> &'static [&'static str] {
+        names(TaskList::NAME)
+    }
+
+    fn reads(&self, aggregate_type: &str) -> bool {
+        reads::<TaskList, Event>(aggregate_type)
+    }
+
+    fn fold<'a>(
+        &'a mut self,
+        pool: &'a PgPool,
+        schema: &'a str,
+        events: &'a [Event],
+    ) -> BoxFuture<'a, Folded> {
+        Box::pin(async move {
+            let mut moves = Vec::new();
+            let state = |row: Option<&migrations::TaskListRow>| row.map(|row| row.state.clone());
+            let moved = |from, row: &migrations::TaskListRow, event: &Event| {
+                moves.extend(TaskMove::between(from, row, event));
+            };
+            let list = self.list.fold(pool, schema, events, state, moved).await?;
+            let depth = self.depth.fold(pool, schema, &moves, |_| (), |(), _, _| ()).await?;
+            Ok(vec![Box::new(list) as Box<dyn Writes>, Box::new(depth)])
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! Rows into and out of Postgres, by the column list of their table.
+
+mod binary;
+mod clean;
+mod cursors;
+mod load;
+mod write;
+
+pub(crate) use cursors::{Marks, advance, begin, stop, stored};
+pub(crate) use load::current;
+pub(crate) use write::write;
+
+/// From this many rows on `COPY` is faster than arrays.
+pub(crate) const COPY_FROM_ROWS: usize = 2_000;

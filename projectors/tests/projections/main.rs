@@ -1,0 +1,13 @@
+//! The projections against a real Postgres.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test stops at the first surprise")]
+
+mod database;
+mod equality;
+mod faults;
+mod fixture;
+mod history;
+mod isolation;
+mod queue_view;
+mod stopping;
+mod table;
