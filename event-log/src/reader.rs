@@ -164,6 +164,8 @@ impl Reader {
     pub async fn next(&mut self, max_records: usize) -> Result<Vec<Counted>, ReadError> {
         let recent = self.source.recent(&self.cursor, max_records.min(FEW_RECORDS + 1))?;
         if let Some(records) = recent.filter(|records| records.len() <= FEW_RECORDS) {
+            // Caught up: what was kept for reading the files is not needed any more.
+            self.place = None;
             let mut counted = Vec::with_capacity(records.len());
             let mut cursor = self.cursor;
             let applied = apply(&mut cursor, &records, &mut counted);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
+use super::chunks::Chunks;
 use super::frame::{self, Place};
 use super::header::Mark;
 use super::segments::Segments;
@@ -49,6 +50,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Published {
     pub(super) segments: Segments,
+    pub(super) chunks: Chunks,
     pub(super) tail: Mutex<Tail>,
     pub(super) ends: Vec<watch::Sender<u64>>,
 }

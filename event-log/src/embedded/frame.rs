@@ -108,6 +108,11 @@ impl<'a> Frame<'a> {
     pub(super) fn value(&self) -> &'a [u8] {
         &self.bytes[self.key_end..]
     }
+
+    /// Where the value begins, from the beginning of the frame.
+    pub(super) fn value_at(&self) -> usize {
+        self.key_end
+    }
 }
 
 /// Where a frame stands in the log.

@@ -4,6 +4,7 @@
 //! one became durable, in one write and one fdatasync. Readers at the end are served from memory,
 //! others read the segments in large chunks.
 
+mod chunks;
 mod committer;
 mod disk;
 mod end_mark;
@@ -35,6 +36,7 @@ use crate::handle::AppendError;
 use crate::reader::{Content, MAX_STEP_BYTES, ReadError};
 use crate::record::{Genesis, Record};
 use crate::stored::Stored;
+use chunks::Chunks;
 use committer::{Batch, Committer, Published, Queue};
 use disk::{DiskReader, Limit};
 pub use inspect::{Report, SegmentReport, ShardReport, check, show};
@@ -81,7 +83,8 @@ impl Embedded {
     fn start(opened: recovery::Opened, tail_bytes: usize, dir: &Path) -> Result<Self, OpenError> {
         let ends = opened.tracker.shards.iter().map(|mark| watch::Sender::new(mark.end)).collect();
         let tail = Mutex::new(Tail::new(opened.tracker, tail_bytes));
-        let published = Arc::new(Published { segments: Segments::new(opened.segments), tail, ends });
+        let segments = Segments::new(opened.segments);
+        let published = Arc::new(Published { segments, chunks: Chunks::default(), tail, ends });
         let writing = match opened.writer {
             None => None,
             Some(writer) => {
@@ -143,7 +146,7 @@ impl Embedded {
         let limit = Limit { records: 1, bytes: 1 };
         let found = match recent {
             Some(records) => records,
-            None => DiskReader::new(shard).fetch(&self.published.segments, offset, limit)?,
+            None => DiskReader::new(shard, &self.published).fetch(offset, limit)?,
         };
         Ok(found.into_iter().next())
     }
@@ -199,9 +202,10 @@ impl Embedded {
                 Err(ReadError::Truncated { shard, end, next_offset: from })
             };
         }
-        let DiskPlace(reader) = place.get_or_insert_with(|| DiskPlace(DiskReader::new(shard)));
+        let DiskPlace(reader) =
+            place.get_or_insert_with(|| DiskPlace(DiskReader::new(shard, &self.published)));
         let limit = Limit { records: max, bytes: MAX_STEP_BYTES };
-        let read = reader.fetch(&self.published.segments, from, limit);
+        let read = reader.fetch(from, limit);
         if read.is_err() {
             *place = None;
         }

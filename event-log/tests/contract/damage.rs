@@ -5,7 +5,7 @@ use std::fs;
 use event_log::Log;
 
 use super::image::{Image, Outcome, copy, files, frame, outcome, read, refusal, segment};
-use super::support::{append, claim, options, quick_dir, small};
+use super::support::{append, claim, numbers, options, quick_dir, small};
 
 /// PLAT-28: each byte of one commit in the middle, changed in several ways: refused, or complete.
 #[tokio::test]
@@ -47,6 +47,32 @@ async fn a_changed_byte_of_a_sealed_segment_is_never_a_shorter_log() {
             Outcome::Read(commits) => assert_eq!(commits[0], (1..=400).collect::<Vec<_>>(), "byte {at}"),
             Outcome::Refused(why) => assert!(why.contains("segment-00000001.log: damaged at byte"), "{why}"),
         }
+    }
+}
+
+/// PLAT-28: a reader hands out what stands before the damage, then names it, again and again.
+#[tokio::test]
+async fn what_stands_before_the_damage_is_read() {
+    let dir = quick_dir();
+    let log = Log::open(small(dir.path())).unwrap();
+    let mut owner = claim(&log, 0).await.ownership;
+    for n in 0..40 {
+        append(&log, &mut owner, 10 * n + 1..=10 * n + 10).await;
+    }
+    drop(log);
+    let path = dir.path().join(segment(1));
+    let mut bytes = fs::read(&path).unwrap();
+    let place = frame(&bytes, 15);
+    bytes[place.start + 100] ^= 0x04;
+    fs::write(path, bytes).unwrap();
+    let log = Log::open(small(dir.path())).unwrap();
+    let mut reader = log.reader(event_log::Start::Beginning(0)).unwrap();
+    let counted = reader.next(1_000).await.unwrap();
+    assert_eq!(numbers(&counted), (1..=14).collect::<Vec<_>>());
+    for _ in 0..2 {
+        let why = reader.next(1_000).await.unwrap_err().to_string();
+        assert!(why.contains(&format!("damaged at byte {}", place.start)), "{why}");
+        assert_eq!(*reader.cursor(), counted.last().unwrap().cursor);
     }
 }
 
@@ -203,6 +229,12 @@ async fn a_missing_segment_is_refused() {
             "{why}"
         );
     }
+    let shorter = copy(dir.path());
+    let path = shorter.path().join(segment(1));
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let why = refusal(shorter.path());
+    assert!(why.contains("the file ends here, but segment 2 says that it reaches byte"), "{why}");
     let only_end = copy(dir.path());
     for path in files(only_end.path()).iter().filter(|path| path.to_string_lossy().contains("segment-")) {
         fs::remove_file(path).unwrap();

@@ -125,3 +125,28 @@ async fn a_log_restored_from_an_older_copy_is_noticed_by_its_readers() {
     let why = log.reader(Start::Cursor(ahead)).unwrap_err().to_string();
     assert!(why.contains("the log was replaced or rewritten"), "{why}");
 }
+
+/// PLAT-1: records of any size are read back from the files, wherever they lie in them.
+#[tokio::test]
+async fn records_of_any_size_are_read_from_the_files() {
+    let dir = quick_dir();
+    let log = Log::open(EmbeddedOptions { tail_bytes: 1, ..options(dir.path()) }).unwrap();
+    let mut owners = [claim(&log, 0).await.ownership, claim(&log, 1).await.ownership];
+    let mut sizes = [Vec::new(), Vec::new()];
+    for n in 0..120_usize {
+        let (shard, bytes) = (n % 2, [10, 900_000, 300, 70_000, 520_000][n % 5]);
+        let mut value = vec![b' '; bytes];
+        value.extend_from_slice(b"{}");
+        let record = Record { value: value.into(), ..Record::barrier(owners[shard].stamp(Kind::Barrier)) };
+        sizes[shard].push(log.append(owners[shard].shard(), vec![record]).await.unwrap());
+    }
+    for (shard, offsets) in (0..).zip(sizes) {
+        let counted = super::support::read_all(&log, Start::Beginning(shard)).await;
+        let read: Vec<u64> = counted[2..].iter().map(|c| c.offset).collect();
+        assert_eq!(read, offsets.concat());
+        for from in counted.iter().step_by(9) {
+            let rest = super::support::read_all(&log, Start::Cursor(from.cursor)).await;
+            assert_eq!(rest.len() as u64, log.end(shard) - from.offset - 1);
+        }
+    }
+}
