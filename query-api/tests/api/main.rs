@@ -1,0 +1,16 @@
+//! The query API against a real Postgres, over its real router.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test stops at the first surprise")]
+
+mod api;
+mod audit;
+mod consistency;
+mod feeds;
+mod filters;
+mod hostile;
+mod paging;
+mod rows;
+mod rules;
+mod sockets;
+mod tenants;
+mod views;
