@@ -1,8 +1,10 @@
 //! What a request says beside its body.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use schemas::contract::Address;
 use schemas::problem::Code;
@@ -54,6 +56,7 @@ impl Head {
                 "this address is not a loopback one, and there is no other way yet to say who you are";
             return Err(Rejection::new(Code::TenantForbidden, detail));
         }
+        named_as_loopback(parts)?;
         accepts(headers)?;
         let (tenant, actor) = (single(headers, "x-gesta-tenant")?, single(headers, "x-gesta-actor")?);
         let principal = Principal::named(tenant, actor).map_err(|error| bad_header(&error.to_string()))?;
@@ -103,6 +106,29 @@ fn id(headers: &HeaderMap, name: &str) -> Result<Option<String>, Rejection> {
 /// Whether a text may be a key, correlation, causation or request id.
 pub(super) fn is_id(text: &str) -> bool {
     (1..=MAX_ID_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Who is trusted for being on this machine must also call it so. Otherwise a web page whose name was
+/// made to point here, or a proxy that passes its callers on, would speak as everyone.
+fn named_as_loopback(parts: &Parts) -> Result<(), Rejection> {
+    let given = parts.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let Some(host) = given.or_else(|| parts.uri.authority().map(|authority| authority.as_str().as_bytes()))
+    else {
+        return Ok(());
+    };
+    let authority = Authority::try_from(host).map_err(|_| bad_header("Host is not a host and port"))?;
+    let name = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
+    let loopback = name.parse::<IpAddr>().map_or_else(
+        |_| name == "localhost" || name.ends_with(".localhost"),
+        |address| address.is_loopback(),
+    );
+    if loopback {
+        return Ok(());
+    }
+    let detail = format!(
+        "Host is {authority}; headers are trusted under a loopback name only, such as 127.0.0.1 or localhost"
+    );
+    Err(Rejection::new(Code::TenantForbidden, detail))
 }
 
 fn accepts(headers: &HeaderMap) -> Result<(), Rejection> {

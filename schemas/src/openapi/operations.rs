@@ -149,7 +149,11 @@ fn batch() -> Value {
         "parameters": parameters,
         "requestBody": { "required": true, "content": { "application/x-ndjson": {
             "schema": reference("schemas", "BatchLine"),
-            "example": "{\"command\":\"task.renew\",\"id\":\"8e88a6c9-40b0-87c7-a154-418b24b15ccd\",\"body\":{\"fencingToken\":1}}\n",
+            "example": {
+                "command": "task.renew",
+                "id": "8e88a6c9-40b0-87c7-a154-418b24b15ccd",
+                "body": { "fencingToken": 1 },
+            },
         } } },
         "responses": {
             "200": {

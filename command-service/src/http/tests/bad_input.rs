@@ -320,6 +320,27 @@ async fn without_trust_in_headers_every_command_is_refused() {
     }
 }
 
+/// PLAT-44: a web page whose name points here, or a proxy, does not speak for those on this machine.
+#[tokio::test]
+async fn a_foreign_host_name_is_not_trusted() {
+    let router = started().await;
+    for host in ["evil.example", "evil.example:7070", "localhost.evil.example", "10.0.0.1:7070"] {
+        assert_problem(
+            host,
+            &post(&router, "/api/v1/tasks", &[("host", host)], TASK).await,
+            403,
+            "tenant_forbidden",
+            None,
+        );
+    }
+    for host in
+        ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "127.1.2.3", "[::1]:7070", "gesta.localhost"]
+    {
+        let got = post(&router, "/api/v1/tasks", &[("host", host)], TASK).await;
+        assert_eq!(got.status, StatusCode::CREATED, "{host}: {}", got.text);
+    }
+}
+
 #[tokio::test]
 async fn a_panic_is_a_problem() {
     let panics =

@@ -40,7 +40,7 @@ async fn until_closed(socket: &mut TcpStream) -> String {
 async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let length = body.len();
-    let head = format!("{head}Host: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!("{head}Host: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(body).await.unwrap();
     until_closed(&mut socket).await
@@ -80,7 +80,7 @@ async fn an_idle_connection_is_kept_for_its_time_and_then_cut() {
         let mut pause = tokio::time::interval(limits.head * 3);
         pause.tick().await;
         pause.tick().await;
-        socket.write_all(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        socket.write_all(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let mut begin = [0; 15];
         timeout(PATIENCE, socket.read_exact(&mut begin)).await.unwrap().unwrap();
         assert_eq!(&begin, b"HTTP/1.1 200 OK", "longer idle than a head may take");
@@ -149,7 +149,7 @@ async fn a_client_that_takes_no_response_is_cut() {
     };
     let (address, ..) = listen(Router::new().route("/endless", get(endless)), limits).await;
     let mut deaf = TcpStream::connect(address).await.unwrap();
-    deaf.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    deaf.write_all(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let response = timeout(PATIENCE, begun.recv()).await.unwrap().unwrap();
     timeout(PATIENCE, response).await.expect("the response is dropped").unwrap_err();
 }
