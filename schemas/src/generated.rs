@@ -46,7 +46,7 @@ fn files_in(folder: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn json_schemas_are_current() {
+fn every_json_schema_is_current() {
     for command in command_types() {
         check(&format!("schemas/json/{}", command_path(command)), &pretty(&command_schema(command)));
     }
