@@ -5,6 +5,7 @@ mod chance;
 mod check;
 mod client;
 mod history;
+mod network;
 mod node;
 mod world;
 

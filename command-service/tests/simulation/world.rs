@@ -4,22 +4,19 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use command_service::command::Answer;
-use command_service::shard::{AppendFailure, Asked, Claim, Input, Mode, Output, Status};
+use command_service::shard::{AppendFailure, Asked, Input, Mode, Output, Status};
 use event_log::memory::{BatchId, MemoryCore};
-use event_log::{ClaimAttempt, ClaimError, Content, Counted, FORMAT, Genesis, Record};
+use event_log::{ClaimAttempt, FORMAT, Genesis};
 use uuid::Uuid;
 
 use super::chance::Chance;
 use super::client::Clients;
 use super::history::History;
+use super::network::Sender;
 use super::node::Node;
 
 /// Would-be owners.
 pub(crate) const NODES: usize = 2;
-/// A command that the log refuses, whatever batch it is in, has this in its body.
-pub(crate) const POISON: &[u8] = b"poison";
-/// How long a node waits for a report.
-const REPORT_TIMEOUT: u64 = 400;
 
 /// What is going to happen.
 #[derive(Debug)]
@@ -45,6 +42,7 @@ pub(crate) enum Event {
     /// A batch in flight lands.
     Land {
         batch: BatchId,
+        sender: Option<Sender>,
     },
     /// A node hears of its batch.
     Report {
@@ -112,7 +110,7 @@ pub(crate) struct World {
     pub(crate) calm: bool,
     shown: bool,
     /// Follows the log for the time of its last commit.
-    follower: (event_log::Cursor, Option<DateTime<Utc>>),
+    pub(crate) follower: (event_log::Cursor, Option<DateTime<Utc>>),
 }
 
 impl World {
@@ -203,7 +201,7 @@ impl World {
             Event::Retry { operation } => self.send(operation),
             Event::Arrive { node, attempt } => self.arrive(node, attempt),
             Event::Heard { attempt, answer } => self.heard(attempt, answer),
-            Event::Land { batch } => drop(self.core.land(batch)),
+            Event::Land { batch, sender } => self.land(batch, sender),
             Event::Report { node, life, report } if self.nodes[node].life == life => {
                 self.input(node, Input::Appended(report));
                 self.input(node, Input::Flush);
@@ -270,7 +268,7 @@ impl World {
         self.obey(node, outputs);
     }
 
-    fn obey(&mut self, node: usize, outputs: Vec<Output>) {
+    pub(crate) fn obey(&mut self, node: usize, outputs: Vec<Output>) {
         let life = self.nodes[node].life;
         for output in outputs {
             match output {
@@ -316,111 +314,6 @@ impl World {
     /// True in `percent` of the occasions, while the weather lasts.
     pub(crate) fn rough(&mut self, percent: u64) -> bool {
         !self.calm && self.chance.percent(percent)
-    }
-
-    /// Sends a batch into weather.
-    fn append(&mut self, node: usize, records: Vec<Record>) {
-        let life = self.nodes[node].life;
-        let poison = records.iter().any(|r| r.value.windows(POISON.len()).any(|part| part == POISON));
-        if poison {
-            let report = Err(AppendFailure { permanent: true, detail: "poison".into() });
-            return self.plan(3, Event::Report { node, life, report });
-        }
-        let count = records.len();
-        let batch = self.core.send(0, records);
-        let delay = self.chance.within(1, 15);
-        let report = if self.rough(self.weather.batches) {
-            self.mishap(batch, count)
-        } else {
-            // Its offsets are those of the moment at which it lands, so land it now; the report travels.
-            Ok(self.core.land(batch))
-        };
-        let delay = if report.is_ok() { delay } else { REPORT_TIMEOUT };
-        let report = report.map_err(|()| AppendFailure { permanent: false, detail: "timeout".into() });
-        self.plan(delay, Event::Report { node, life, report });
-    }
-
-    /// One of the ways in which a batch goes astray.
-    fn mishap(&mut self, batch: BatchId, count: usize) -> Result<Vec<u64>, ()> {
-        let late = self.chance.within(1, 3 * REPORT_TIMEOUT);
-        match self.chance.below(7) {
-            0 => {
-                self.core.lose(batch);
-                Err(())
-            }
-            1 => {
-                self.core.land(batch);
-                Err(())
-            }
-            2 => {
-                self.plan(late, Event::Land { batch });
-                Err(())
-            }
-            3 => {
-                let offsets = self.core.land_copy(batch);
-                self.plan(late, Event::Land { batch });
-                Ok(offsets)
-            }
-            4 => {
-                self.core.land_copy(batch);
-                Ok(self.core.land(batch))
-            }
-            5 => {
-                let part = usize::try_from(self.chance.below(count as u64 + 1)).unwrap();
-                let order: Vec<usize> = (0..part).collect();
-                Ok(self.core.land_some(batch, &order))
-            }
-            _ => {
-                let order: Vec<usize> = (0..count).rev().collect();
-                let mut offsets = self.core.land_some(batch, &order);
-                offsets.reverse();
-                Ok(offsets)
-            }
-        }
-    }
-
-    fn claim(&mut self, node: usize) {
-        let nonce = self.chance.next();
-        let Some(attempt) = self.nodes[node].attempt(nonce, &self.core) else { return };
-        let (life, number) = (self.nodes[node].life, self.nodes[node].claims);
-        let batch = self.core.send(0, vec![attempt.record()]);
-        let delay = self.chance.within(1, 30);
-        let report =
-            if self.rough(self.weather.batches) { self.mishap(batch, 1) } else { Ok(self.core.land(batch)) };
-        let offset = report.ok().and_then(|offsets| offsets.first().copied());
-        self.plan(delay, Event::Claimed { node, life, number, attempt, offset });
-    }
-
-    fn claimed(&mut self, node: usize, attempt: &ClaimAttempt, offset: Option<u64>) {
-        let Some(offset) = offset else {
-            return self.input(node, Input::NotClaimed);
-        };
-        let outputs = self.nodes[node].read(self.now, &self.core, offset + 1);
-        self.obey(node, outputs);
-        let Some(shard) = &self.nodes[node].shard else { return };
-        match attempt.decide(offset, shard.cursor()) {
-            Ok(ownership) => {
-                let cursor = *shard.cursor();
-                let last_at = self.last_at();
-                self.nodes[node].claimed(self.now, last_at);
-                self.input(node, Input::Claimed(Box::new(Claim { ownership, cursor, last_at })));
-                self.input(node, Input::Flush);
-            }
-            Err(ClaimError::Lost { .. }) => self.input(node, Input::NotClaimed),
-            Err(error) => panic!("the log lost nothing, and yet: {error}"),
-        }
-    }
-
-    /// Time of the last commit that counts.
-    fn last_at(&mut self) -> Option<DateTime<Utc>> {
-        let (cursor, last) = &mut self.follower;
-        let (records, after) = self.core.read(cursor, usize::MAX).expect("nothing truncates the log");
-        let at = |record: &Counted| match &record.content {
-            Content::Commit(commit) => Some(commit.at),
-            _ => None,
-        };
-        (*cursor, *last) = (after, records.iter().rev().find_map(at).or(*last));
-        *last
     }
 
     /// Whether a claim is the one that its node waits for.
