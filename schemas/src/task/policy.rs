@@ -91,6 +91,20 @@ pub struct PolicyInput {
 }
 
 impl PolicyInput {
+    /// The first field that is out of its schema's range, in words: configuration has no schema check before it.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let schema = crate::json_schema::plain(crate::contract::schema_of::<Self>);
+        let given = serde_json::to_value(self).ok()?;
+        given.as_object()?.iter().find_map(|(name, value)| {
+            let bound = |word: &str| schema["properties"][name][word].as_u64();
+            let (least, most) = (bound("minimum")?, bound("maximum")?);
+            let value = value.as_u64()?;
+            (value < least || value > most)
+                .then(|| format!("{name} is {value}; it goes from {least} to {most}"))
+        })
+    }
+
     /// Takes every field that is absent here from `fallback`.
     #[must_use]
     pub fn or(self, fallback: Self) -> Self {
@@ -151,6 +165,33 @@ impl From<PolicyInput> for TaskPolicy {
             backoff_base_ms: input.backoff_base_ms.unwrap_or(default.backoff_base_ms),
             backoff_max_ms: input.backoff_max_ms.unwrap_or(default.backoff_max_ms),
             ageing_ms: input.ageing_ms.unwrap_or(default.ageing_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_out_of_range_is_named() {
+        assert_eq!(PolicyInput::default().fault(), None);
+        let input = PolicyInput {
+            lease_ms: Some(1_000),
+            max_attempts: Some(100),
+            backoff: Some(BackoffKind::Linear),
+            ..PolicyInput::default()
+        };
+        assert_eq!(input.fault(), None);
+        for (input, words) in [
+            (PolicyInput { lease_ms: Some(999), ..input }, "leaseMs is 999; it goes from 1000 to 86400000"),
+            (PolicyInput { max_attempts: Some(0), ..input }, "maxAttempts is 0; it goes from 1 to 100"),
+            (
+                PolicyInput { ageing_ms: Some(u32::MAX), ..input },
+                "ageingMs is 4294967295; it goes from 0 to 86400000",
+            ),
+        ] {
+            assert_eq!(input.fault().as_deref(), Some(words));
         }
     }
 }

@@ -257,6 +257,11 @@ async fn unknown_addresses_methods_and_ids_are_told_apart() {
     for (method, path, status, code) in rows {
         let got = send(&router, request(method, &path, &[], "{}")).await;
         assert_problem(&path, &got, status, code, None);
+        assert_eq!(
+            got.header("allow").contains("POST") || got.header("allow").contains("PUT"),
+            status == 405,
+            "{path}"
+        );
     }
 }
 
@@ -289,8 +294,10 @@ async fn a_key_with_another_body_is_refused() {
     let other = post(&router, &path, &key, r#"{"title":"b"}"#).await;
     assert_problem("another body", &other, 422, "idempotency_key_reused", None);
     assert_eq!(other.json()["key"], "k");
-    let verb = post(&router, &path.replace("update", "cancel"), &key, "{}").await;
-    assert_problem("another command", &verb, 422, "idempotency_key_reused", None);
+    let (path, key) = (path.replace("update", "cancel"), [("idempotency-key", "l")]);
+    assert_eq!(post(&router, &path, &key, r#"{"reason":"x"}"#).await.status, StatusCode::OK);
+    let verb = post(&router, &path.replace("cancel", "redrive"), &key, r#"{"reason":"x"}"#).await;
+    assert_problem("another command with the same body", &verb, 422, "idempotency_key_reused", None);
 }
 
 #[tokio::test]
