@@ -3,5 +3,6 @@
 mod crates;
 mod licences;
 mod purity;
+mod recipe;
 mod sizes;
 pub(crate) mod sources;

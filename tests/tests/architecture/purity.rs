@@ -30,7 +30,9 @@ const PURE: [&str; 4] = [
 
 fn impurities(source: &Source) -> Vec<String> {
     let code = source.text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    code.flat_map(|line| IMPURE.iter().filter(move |(word, _)| line.contains(word)))
+    // A text in quotes does nothing: `"agent.await_input"` is the name of a command.
+    let code = code.flat_map(|line| line.split('"').step_by(2));
+    code.flat_map(|part| IMPURE.iter().filter(move |(word, _)| part.contains(word)))
         .map(|(word, what)| format!("{}: `{word}` brings in {what}", source.path))
         .collect()
 }
@@ -50,7 +52,7 @@ fn aggregates_shard_rule_f_and_folds_are_pure() {
 
 #[test]
 fn the_word_list_finds_a_clock() {
-    let text = "fn f() { Utc::now() }".to_owned();
+    let text = "fn f() { g(\".await\", Utc::now()) }".to_owned();
     let source = Source { path: "x.rs".into(), text, declared: Declared::default() };
     assert_eq!(impurities(&source).len(), 1);
 }
