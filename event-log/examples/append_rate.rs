@@ -64,7 +64,7 @@ async fn replay(log: Log, shard: u16) -> Result<usize, event_log::ReadError> {
     let mut reader = log.reader(Start::Beginning(shard))?;
     let mut replayed = 0;
     loop {
-        let counted = reader.next(10_000).await?;
+        let counted = reader.next(1_000).await?;
         if counted.is_empty() {
             return Ok(replayed);
         }

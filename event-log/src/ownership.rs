@@ -126,3 +126,49 @@ impl Ownership {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn owner(records: u64) -> Ownership {
+        let mut owner = Ownership::new(2, 7, 9, 100);
+        for seq in 1..=records {
+            let fence = owner.stamp(Kind::Commit);
+            assert_eq!(fence, Fence { kind: Kind::Commit, epoch: 7, nonce: 9, seq });
+            assert_eq!(owner.offset_of(seq), 100 + seq);
+        }
+        owner
+    }
+
+    proptest! {
+        /// PLAT-1, PLAT-6: in whatever order good reports come, and come again, proven is what is whole from the first.
+        #[test]
+        fn proven_is_the_whole_beginning(order in Just((1..=30_u64).collect::<Vec<_>>()).prop_shuffle(), again in 1..=30_usize) {
+            let mut owner = owner(30);
+            let mut reported = BTreeSet::new();
+            for (i, seq) in order.iter().chain(&order[..again]).enumerate() {
+                prop_assert_eq!(owner.report(*seq, Some(100 + seq)), Ok(()));
+                reported.insert(*seq);
+                let whole = (1..).take_while(|seq| reported.contains(seq)).last().unwrap_or(0);
+                prop_assert_eq!(owner.proven(), whole, "after {} reports", i + 1);
+            }
+        }
+
+        /// PLAT-1, PLAT-6: one wrong, missing or impossible report ends the ownership; what was proven stays.
+        #[test]
+        fn any_other_report_breaks_the_proof(good in 0..20_u64, seq in 0..40_u64, offset in proptest::option::of(0..200_u64)) {
+            prop_assume!(offset != Some(100 + seq) || seq == 0 || seq > 20);
+            let mut owner = owner(20);
+            for seq in 1..=good {
+                owner.report(seq, Some(100 + seq)).unwrap();
+            }
+            let broken = owner.report(seq, offset).unwrap_err();
+            prop_assert_eq!(broken.is_damage(), offset.is_some_and(|offset| offset < 100 + seq));
+            prop_assert_eq!(owner.report(good + 1, Some(101 + good)), Err(broken));
+            prop_assert_eq!(owner.proven(), good);
+        }
+    }
+}

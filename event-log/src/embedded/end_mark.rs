@@ -95,7 +95,7 @@ mod tests {
         EndMark { segment: 2, position, round: 7 }
     }
 
-    /// PLAT-28: a write that was torn at any byte leaves the former mark.
+    /// PLAT-1: a write that was torn at any byte leaves the former mark.
     #[test]
     fn a_torn_slot_leaves_the_other() {
         let mut file = EndFile::open(tempfile::tempfile().unwrap()).unwrap().0;

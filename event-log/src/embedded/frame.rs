@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(&bytes[65..], b"k{}");
     }
 
-    /// PLAT-28: no changed byte of a frame goes unnoticed.
+    /// PLAT-1: no changed byte of a frame goes unnoticed.
     #[test]
     fn every_changed_byte_is_noticed() {
         let good = frame("default/task/1", br#"{"a":1}"#);

@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// PLAT-28: no changed byte of a header goes unnoticed.
+    /// PLAT-1: no changed byte of a header goes unnoticed.
     #[test]
     fn every_changed_byte_is_noticed() {
         let good = header(1).encode();

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(index.seek(0, 1), None);
     }
 
-    /// PLAT-28: a damaged index is not used.
+    /// PLAT-1: a damaged index is not used.
     #[test]
     fn it_reads_back_only_whole() {
         let good = index().encode(3, 99);

@@ -189,7 +189,7 @@ mod tests {
         order.check(&frame, Some(5))
     }
 
-    /// PLAT-28: a round follows only a whole one, and offsets have no gap.
+    /// PLAT-1: a round follows only a whole one, and offsets have no gap.
     #[test]
     fn rounds_and_offsets_follow_each_other() {
         let mut order = Order::new(3);

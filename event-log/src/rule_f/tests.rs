@@ -93,7 +93,7 @@ fn genesis() -> Header {
 }
 
 proptest! {
-    /// PLAT-1: what counts is a chain: epochs rise by one, each with the sequences 1, 2, 3, …
+    /// PLAT-1, PLAT-6: what counts is a chain: epochs rise by one, each with the sequences 1, 2, 3, …
     #[test]
     fn what_counts_is_a_chain(mut headers in proptest::collection::vec(any_header(), 0..200)) {
         headers.insert(0, genesis());

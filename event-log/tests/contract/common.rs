@@ -52,7 +52,7 @@ async fn a_reader_goes_on_from_every_cursor(
     }
 }
 
-/// PLAT-1: a claim opens the next epoch, tells the last commit's time, and makes the former owner void.
+/// PLAT-1, PLAT-6: a claim opens the next epoch, tells the last commit's time, and makes the former owner void.
 #[rstest]
 #[tokio::test]
 async fn a_claim_fences_the_former_owner(
@@ -81,7 +81,7 @@ async fn a_claim_fences_the_former_owner(
     assert_eq!(commits(log, 0).await, [1, 2, 3, 4]);
 }
 
-/// PLAT-1: of many claimers at once each epoch has one, and every claim is decided.
+/// PLAT-6: of many claimers at once each epoch has one, and every claim is decided.
 #[rstest]
 #[tokio::test]
 async fn of_concurrent_claims_one_per_epoch_counts(
@@ -136,7 +136,7 @@ async fn a_barrier_counts(#[values(Backend::Memory, Backend::Embedded)] backend:
     assert_eq!(claim(&fixture.log, 0).await.last_at, None);
 }
 
-/// PLAT-28: what is too large or goes nowhere is refused before anything is written.
+/// PLAT-1: what is too large or goes nowhere is refused before anything is written.
 #[rstest]
 #[tokio::test]
 async fn impossible_batches_are_refused_by_name(
@@ -165,7 +165,7 @@ async fn impossible_batches_are_refused_by_name(
     assert_eq!(log.end(0), 2);
 }
 
-/// PLAT-28: a cursor of another log, another place or another history is refused.
+/// PLAT-1: a cursor of another log, another place or another history is refused.
 #[rstest]
 #[tokio::test]
 async fn a_foreign_cursor_is_refused(

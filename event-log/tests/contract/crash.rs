@@ -6,7 +6,7 @@ use super::child::Driver;
 use super::image::read;
 use super::support::{options, small};
 
-/// PLAT-1, PLAT-28: however often the writer is killed, every commit that it acknowledged is there, once, in order.
+/// PLAT-1: however often the writer is killed, every commit that it acknowledged is there, once, in order.
 #[tokio::test]
 async fn a_killed_writer_loses_nothing_that_it_acknowledged() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use event_log::Log;
 use super::image::{Image, Outcome, copy, files, frame, outcome, read, refusal, segment};
 use super::support::{append, claim, numbers, options, quick_dir, small};
 
-/// PLAT-28: each byte of one commit in the middle, changed in several ways: refused, or complete.
+/// PLAT-1: each byte of one commit in the middle, changed in several ways: refused, or complete.
 #[tokio::test]
 async fn a_changed_byte_is_never_a_shorter_log() {
     for old_end in [false, true] {
@@ -26,7 +26,7 @@ async fn a_changed_byte_is_never_a_shorter_log() {
     }
 }
 
-/// PLAT-28: the same in a sealed segment, which is not read when the log is opened.
+/// PLAT-1: the same in a sealed segment, which is not read when the log is opened.
 #[tokio::test]
 async fn a_changed_byte_of_a_sealed_segment_is_never_a_shorter_log() {
     let dir = quick_dir();
@@ -50,7 +50,7 @@ async fn a_changed_byte_of_a_sealed_segment_is_never_a_shorter_log() {
     }
 }
 
-/// PLAT-28: a reader hands out what stands before the damage, then names it, again and again.
+/// PLAT-1: a reader hands out what stands before the damage, then names it, again and again.
 #[tokio::test]
 async fn what_stands_before_the_damage_is_read() {
     let dir = quick_dir();
@@ -76,7 +76,7 @@ async fn what_stands_before_the_damage_is_read() {
     }
 }
 
-/// PLAT-28: a last round cut at any byte, or turned to zeros from there, is cut and reported; every
+/// PLAT-1: a last round cut at any byte, or turned to zeros from there, is cut and reported; every
 /// earlier round is there, and the log goes on.
 #[tokio::test]
 async fn a_torn_tail_is_cut_at_every_byte() {
@@ -106,7 +106,7 @@ async fn a_torn_tail_is_cut_at_every_byte() {
     }
 }
 
-/// PLAT-28: what stands behind the `end` mark is copied and made durable before anyone reads it.
+/// PLAT-1: what stands behind the `end` mark is copied and made durable before anyone reads it.
 #[tokio::test]
 async fn what_is_behind_the_end_mark_is_copied_into_a_new_segment() {
     let image = Image::new(7, true).await;
@@ -123,7 +123,7 @@ async fn what_is_behind_the_end_mark_is_copied_into_a_new_segment() {
     assert_eq!(read(&log).await.unwrap(), image.commits);
 }
 
-/// PLAT-28: the pages of the last round reached the disk in any order, some not at all.
+/// PLAT-1: the pages of the last round reached the disk in any order, some not at all.
 #[tokio::test]
 async fn a_power_cut_with_the_pages_of_a_round_out_of_order() {
     let dir = quick_dir();
@@ -156,7 +156,7 @@ async fn a_power_cut_with_the_pages_of_a_round_out_of_order() {
     }
 }
 
-/// PLAT-28: a damaged round with later ones behind it is damage, though it is beyond the `end` mark.
+/// PLAT-1: a damaged round with later ones behind it is damage, though it is beyond the `end` mark.
 #[tokio::test]
 async fn damage_before_a_later_round_is_refused_with_file_and_position() {
     let image = Image::new(9, true).await;
@@ -176,7 +176,7 @@ async fn damage_before_a_later_round_is_refused_with_file_and_position() {
     }
 }
 
-/// PLAT-28: a log that ends before its `end` mark lost records, wherever it was cut.
+/// PLAT-1: a log that ends before its `end` mark lost records, wherever it was cut.
 #[tokio::test]
 async fn an_end_before_the_end_mark_is_refused() {
     let image = Image::new(6, false).await;
@@ -191,7 +191,7 @@ async fn an_end_before_the_end_mark_is_refused() {
     assert!(refusal(dir.path()).contains("header of the segment is cut"));
 }
 
-/// PLAT-28: a missing or unreadable `end` file is refused; one torn copy in it is not.
+/// PLAT-1: a missing or unreadable `end` file is refused; one torn copy in it is not.
 #[tokio::test]
 async fn the_end_file_is_needed() {
     let image = Image::new(3, false).await;
@@ -209,7 +209,7 @@ async fn the_end_file_is_needed() {
     }
 }
 
-/// PLAT-28: missing files of a log are named.
+/// PLAT-1: missing files of a log are named.
 #[tokio::test]
 async fn a_missing_segment_is_refused() {
     let dir = quick_dir();

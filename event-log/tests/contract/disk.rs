@@ -32,7 +32,7 @@ fn claim(child: &mut Driver) {
     assert!((0..20).any(|_| child.ask("claim") == "ok"), "no claim was granted");
 }
 
-/// PLAT-1, PLAT-28: EIO on fdatasync, then a power cut: nothing of the round is acknowledged, the log
+/// PLAT-1: EIO on fdatasync, then a power cut: nothing of the round is acknowledged, the log
 /// goes on in a new segment, and what was acknowledged before and after is there after the cut.
 #[tokio::test]
 async fn eio_on_fdatasync_then_a_power_cut() {
@@ -88,7 +88,7 @@ fn power_cut(dir: &Path, last: u64) {
     fs::write(path, bytes).unwrap();
 }
 
-/// PLAT-28: while every fdatasync fails, nothing is acknowledged, and every answer says why.
+/// PLAT-1: while every fdatasync fails, nothing is acknowledged, and every answer says why.
 #[test]
 fn no_acknowledgement_from_a_dead_disk() {
     let dir = tempfile::tempdir().unwrap();
@@ -105,7 +105,7 @@ fn no_acknowledgement_from_a_dead_disk() {
     child.die();
 }
 
-/// PLAT-28: on a full disk nothing is acknowledged and the answer says so; when there is space again the
+/// PLAT-1: on a full disk nothing is acknowledged and the answer says so; when there is space again the
 /// same process goes on, and everything acknowledged is there, also for the next process.
 #[test]
 fn a_full_disk() {

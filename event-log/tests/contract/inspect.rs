@@ -7,7 +7,7 @@ use event_log::{Log, OpenError, check, show};
 use super::image::{Image, frame, segment};
 use super::support::{append, claim, quick_dir, record, small};
 
-/// PLAT-28: a check counts records, epochs and void records of every shard; showing does not read them.
+/// PLAT-1: a check counts records, epochs and void records of every shard; showing does not read them.
 #[tokio::test]
 async fn a_report_tells_segments_shards_and_void_records() {
     let dir = quick_dir();
@@ -35,7 +35,7 @@ async fn a_report_tells_segments_shards_and_void_records() {
     assert_eq!(show(dir.path()).unwrap(), shown);
 }
 
-/// PLAT-28: a check finds what opening does not look at, and names file and byte.
+/// PLAT-1: a check finds what opening does not look at, and names file and byte.
 #[tokio::test]
 async fn a_check_finds_damage_in_a_sealed_segment() {
     let dir = quick_dir();
@@ -56,7 +56,7 @@ async fn a_check_finds_damage_in_a_sealed_segment() {
     assert!(why.contains(&format!("segment-00000001.log: damaged at byte {}", place.start)), "{why}");
 }
 
-/// PLAT-28: a torn last round is told, and left alone.
+/// PLAT-1: a torn last round is told, and left alone.
 #[tokio::test]
 async fn a_check_tells_of_a_torn_round() {
     let image = Image::new(6, true).await;

@@ -7,7 +7,7 @@ use event_log::{AppendError, EmbeddedOptions, Kind, Log, OpenError, Record, Star
 use super::image::{Image, copy, files, read, refusal, segment};
 use super::support::{SHARDS, append, claim, cursor, options, quick_dir};
 
-/// PLAT-28: a directory has one process at a time.
+/// PLAT-1: a directory has one process at a time.
 #[tokio::test]
 async fn a_second_opener_is_refused() {
     let dir = quick_dir();
@@ -25,7 +25,7 @@ async fn a_second_opener_is_refused() {
     assert!(Log::open(options(dir.path())).is_ok());
 }
 
-/// PLAT-28: a log of another deployment, another number of shards or a newer format is refused, with advice.
+/// PLAT-1, PLAT-28: a log of another deployment, another number of shards or a newer format is refused, with advice.
 #[tokio::test]
 async fn another_log_is_refused_by_name() {
     let image = Image::new(2, false).await;
@@ -108,7 +108,7 @@ async fn a_read_only_log_is_not_changed() {
     assert!(matches!(Log::open_read_only(&empty.path().join("none")), Err(OpenError::NoLog { .. })));
 }
 
-/// PLAT-28: a cursor beyond the end of a restored older copy is refused.
+/// PLAT-1: a cursor beyond the end of a restored older copy is refused.
 #[tokio::test]
 async fn a_log_restored_from_an_older_copy_is_noticed_by_its_readers() {
     let image = Image::new(6, false).await;

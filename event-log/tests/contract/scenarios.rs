@@ -46,7 +46,7 @@ fn land(core: &mut MemoryCore, owner: &mut Ownership, n: u64) -> Option<u64> {
     owner.report(seq, Some(offset)).ok().map(|()| offset)
 }
 
-/// PLAT-1
+/// PLAT-1, PLAT-6
 #[test]
 fn an_acknowledged_claim_is_lost_and_claimed_again_at_the_same_epoch() {
     let mut core = core();
@@ -62,7 +62,7 @@ fn an_acknowledged_claim_is_lost_and_claimed_again_at_the_same_epoch() {
     assert!(matches!(why, ReadError::Changed { offset: 1, .. }), "{why}");
 }
 
-/// PLAT-1
+/// PLAT-1, PLAT-6
 #[test]
 fn two_claimers_read_the_same_epoch() {
     let mut core = core();
@@ -81,7 +81,7 @@ fn two_claimers_read_the_same_epoch() {
     assert_eq!(counted(&core), [1, 2], "unproven is decided by claim and read");
 }
 
-/// PLAT-1
+/// PLAT-1, PLAT-6
 #[test]
 fn a_claim_between_two_batches() {
     let mut core = core();
@@ -96,7 +96,7 @@ fn a_claim_between_two_batches() {
     assert_eq!(counted(&core), [1, 3, 4]);
 }
 
-/// PLAT-1
+/// PLAT-1, PLAT-6
 #[test]
 fn a_zombies_record_at_the_retried_commands_sequence() {
     for late in [true, false] {
@@ -116,7 +116,7 @@ fn a_zombies_record_at_the_retried_commands_sequence() {
     }
 }
 
-/// PLAT-28
+/// PLAT-1
 #[test]
 fn a_log_truncated_below_a_cursor() {
     let mut core = core();
@@ -134,7 +134,7 @@ fn a_log_truncated_below_a_cursor() {
     assert!(broken.is_damage(), "a report below the expected offset: {broken}");
 }
 
-/// PLAT-28
+/// PLAT-1
 #[test]
 fn a_claim_read_back_as_skipping_an_epoch() {
     let mut core = core();
@@ -194,7 +194,7 @@ fn foreign_records() {
     assert_eq!(counted(&core), [1, 2]);
 }
 
-/// PLAT-1: what the owner wrote and this release cannot read stops the reader, by name, and stays.
+/// PLAT-1, PLAT-28: what the owner wrote and this release cannot read stops the reader, by name, and stays.
 #[test]
 fn a_record_of_a_newer_release_stops_the_reader() {
     let mut unknown = Fence { kind: Kind::Commit, epoch: 1, nonce: 0xA, seq: 2 }.encode();
