@@ -87,11 +87,11 @@ impl Engine {
     ///
     /// # Errors
     /// The answer that refuses the document.
-    pub(crate) fn prepare(&self, ask: Ask, caller: &Caller) -> Result<Prepared, Answer> {
-        let refuse = |problem| Err(Answer::problem(Stage::Document, problem));
+    pub(crate) fn prepare(&self, ask: Ask, caller: &Caller) -> Result<Prepared, Box<Answer>> {
+        let refuse = |problem| Err(Box::new(Answer::problem(Stage::Document, problem)));
         let checked = match guard::check(&ask.query, &ask.variables, &guard::Limits::default()) {
             Ok(checked) => checked,
-            Err(refusal) => return Err(refused(&refusal)),
+            Err(refusal) => return Err(Box::new(refused(&refusal))),
         };
         tracing::debug!(cost = checked.cost, work = checked.work, "document weighed");
         metrics::histogram!("gesta_query_cost").record(checked.cost as f64);

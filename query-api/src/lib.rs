@@ -68,7 +68,6 @@ impl Default for QueryOptions {
 ///
 /// `pool` acts as the query role ([`migrations::query_pool`]); one of its connections is kept for
 /// notifications once a token is waited for or a subscription runs, so it needs at least two.
-#[must_use]
 pub fn router(pool: PgPool, options: QueryOptions) -> Router {
     let engine = Arc::new(Engine::new(pool, options));
     let sockets = Router::new()

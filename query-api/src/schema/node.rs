@@ -11,7 +11,6 @@ use super::{Fallible, loaders, values};
 /// Something with an id that is unique among all of them.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "Id, unique among everything that has one."))]
-#[expect(clippy::large_enum_variant, reason = "one value for one field of one answer")]
 pub(crate) enum Node {
     /// A task.
     Task(Task),

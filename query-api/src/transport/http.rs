@@ -48,7 +48,7 @@ async fn answer(engine: &Engine, request: Request) -> Result<Answer, Problem> {
     let ask = if by_get { params::from_uri(request.uri())? } else { read_body(request).await? };
     let prepared = match engine.prepare(ask, &caller) {
         Ok(prepared) => prepared,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(*refused),
     };
     match prepared.kind {
         OperationType::Mutation if by_get => Err(Problem::new(

@@ -87,6 +87,23 @@ impl Api {
             .to_owned()
     }
 
+    /// Ends every connection of the query API, as a restart of Postgres does.
+    pub(crate) async fn end_readers(&self) {
+        let mut server = PgConnection::connect(&std::env::var("GESTA_POSTGRES_URL").unwrap()).await.unwrap();
+        let database: String =
+            sqlx::query_scalar("SELECT current_database()").fetch_one(&self.writer).await.unwrap();
+        let ended: i64 = sqlx::query_scalar(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+             WHERE datname = $1 AND application_name = 'gesta query-api'",
+        )
+        .bind(database)
+        .fetch_one(&mut server)
+        .await
+        .unwrap();
+        assert!(ended > 0, "the query API has connections");
+        server.close().await.unwrap();
+    }
+
     /// Serves on a free port; the address.
     pub(crate) async fn serve(&self) -> std::net::SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

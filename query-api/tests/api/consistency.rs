@@ -24,6 +24,9 @@ async fn a_query_waits_for_its_token() {
     });
     // The journal is far behind all the time: this query does not read it.
     applied(&api.writer, &["event_journal"], 0, 1).await;
+    // Offset 7 is the next one now, not an applied one.
+    applied(&api.writer, &["task_list"], 0, 7).await;
+    assert!(!waiting.is_finished());
     insert(&api.writer, "task_list", task("acme", 1, json!({}))).await;
     applied(&api.writer, &["task_list"], 0, 8).await;
     let (status, answer) = waiting.await.unwrap();

@@ -163,3 +163,24 @@ async fn a_changed_task_is_shown_with_its_row() {
     let code = &message["payload"]["errors"][0]["extensions"]["code"];
     assert_eq!((&message["id"], code), (&json!("bad"), &json!("invalid_cursor")), "{message}");
 }
+
+/// Postgres ends every connection and is back: a subscription goes on with the next event, queries are
+/// answered again, and nobody has to connect anew.
+#[tokio::test]
+async fn a_feed_survives_an_outage_of_the_database() {
+    let api = Api::start().await;
+    let address = api.serve().await;
+    applied(&api.writer, &["event_journal"], 0, 1).await;
+    let mut client = Client::greeted(address, "acme").await;
+    let start = schemas::position::Token::of(1, 0, 0).to_string();
+    client.subscribe("1", EVENTS, json!({ "after": start })).await;
+    for offset in 1..=3 {
+        insert(&api.writer, "event_journal", event("acme", 1, offset, offset, json!({}))).await;
+        applied(&api.writer, &["event_journal"], 0, offset + 1).await;
+        let item = client.item("eventAppended").await;
+        assert_eq!(item["event"]["id"], json!(event_id(&id(1), offset)));
+        api.end_readers().await;
+    }
+    client.subscribe("2", "{ tasks { totalCount } }", json!({})).await;
+    assert_eq!(client.item("tasks").await, json!({"totalCount": 0}));
+}
