@@ -143,6 +143,14 @@ mod tests {
         owner
     }
 
+    /// PLAT-6: the claim's own offset and sequences that were never given out prove nothing.
+    #[test]
+    fn only_stamped_records_can_be_reported() {
+        assert!(owner(3).report(0, Some(100)).is_err());
+        assert!(owner(3).report(4, Some(104)).is_err());
+        assert!(owner(3).report(3, Some(103)).is_ok());
+    }
+
     proptest! {
         /// PLAT-1, PLAT-6: in whatever order good reports come, and come again, proven is what is whole from the first.
         #[test]

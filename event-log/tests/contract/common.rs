@@ -30,6 +30,8 @@ async fn a_reader_sees_every_proven_record_in_order(
         assert_eq!(offsets, (0..log.end(shard)).collect::<Vec<_>>());
         let expected: Vec<u64> = (1..=400).filter(|n| n % u64::from(SHARDS) == u64::from(shard)).collect();
         assert_eq!(numbers(&counted), expected);
+        let at_once = log.reader(Start::Beginning(shard)).unwrap().next(10_000).await.unwrap();
+        assert_eq!(numbers(&at_once), expected, "one step takes all that is there");
     }
 }
 
