@@ -3,24 +3,25 @@
 use std::time::Instant;
 
 use event_log::Log;
-use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
 use super::cache::Budget;
+use super::depths::Depths;
 use super::failure::Failure;
 use super::group::Prepared;
+use super::rows::Source;
 use crate::status::Status;
 use crate::store::{self, Marks};
 
 pub(crate) struct Context {
     pub(crate) log: Log,
-    pub(crate) pool: PgPool,
+    pub(crate) source: Source,
     pub(crate) generation: i32,
-    pub(crate) schema: String,
     pub(crate) units: Vec<&'static str>,
     pub(crate) batch_commits: usize,
     pub(crate) batch_bytes: usize,
     pub(crate) budget: Budget,
+    pub(crate) depths: Depths,
     pub(crate) writers: Semaphore,
     pub(crate) until_end: bool,
     pub(crate) status: Status,
@@ -31,7 +32,7 @@ impl Context {
     pub(crate) async fn commit(&self, batch: Prepared) -> Result<Marks, Failure> {
         let _permit = self.writers.acquire().await.expect("nobody closes it");
         let begun = Instant::now();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.source.pool.begin().await?;
         // A crash may lose the last transactions whole, cursor and rows; the log repeats them.
         sqlx::raw_sql("SET LOCAL synchronous_commit = off").execute(&mut *tx).await?;
         if !store::advance(&mut tx, &batch.marks).await? {
@@ -39,7 +40,7 @@ impl Context {
             return Err(Failure::Lost);
         }
         for rows in &batch.writes {
-            rows.write(&mut tx, &self.schema).await?;
+            rows.write(&mut tx, &self.source.schema).await?;
         }
         tx.commit().await?;
         metrics::histogram!("gesta_projection_batch_seconds").record(begun.elapsed().as_secs_f64());

@@ -65,7 +65,7 @@ impl Group {
         let new = last.cursor;
         let mut writes = Vec::new();
         for unit in &mut self.units {
-            writes.extend(unit.fold(&context.pool, &context.schema, &events).await?);
+            writes.extend(unit.fold(&context.source, &events).await?);
         }
         writes.retain(|rows| rows.len() > 0);
         let old = std::mem::replace(&mut self.cursor, new);

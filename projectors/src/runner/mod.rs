@@ -2,9 +2,11 @@
 
 mod cache;
 mod context;
+mod depths;
 mod failure;
 mod group;
 mod model;
+mod rows;
 mod shard;
 mod unit;
 
@@ -21,7 +23,11 @@ use tokio_util::sync::CancellationToken;
 use crate::options::Options;
 use cache::Budget;
 use context::Context;
+use depths::Depths;
+use rows::Source;
 
+/// Loads of rows at the same time.
+const LOADERS: usize = 2;
 /// Time between two tries to reach Postgres at the start.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -74,13 +80,13 @@ pub async fn run(
     let shards = log.genesis().shards;
     let context = Arc::new(Context {
         log,
-        pool,
+        source: Source { pool, schema: generation::schema(live), loaders: Semaphore::new(LOADERS) },
         generation: i32::try_from(live).map_err(|_| RunError::NoGeneration)?,
-        schema: generation::schema(live),
         units,
         batch_commits: options.batch_commits.max(1),
         batch_bytes: options.batch_bytes.max(1),
         budget: Budget::new(options.cache_bytes),
+        depths: Depths::default(),
         writers: Semaphore::new(options.writers.max(1)),
         until_end: options.until_end,
         status,

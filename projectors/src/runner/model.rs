@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use migrations::table::{Get, Table};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use super::cache::{Budget, Cache};
 use super::failure::Failure;
+use super::rows::Source;
 use crate::projection::{Order, Projection};
 use crate::store;
 
@@ -76,12 +77,7 @@ impl<P: Projection<I>, I> Model<P, I> {
     }
 
     /// Loads the rows of the batch's keys that are not at hand, in one query.
-    async fn load(
-        &self,
-        pool: &PgPool,
-        schema: &str,
-        inputs: &[I],
-    ) -> Result<HashMap<P::Key, P::Row>, Failure> {
+    async fn load(&self, source: &Source, inputs: &[I]) -> Result<HashMap<P::Key, P::Row>, Failure> {
         let mut known: HashMap<P::Key, bool> = HashMap::new();
         for input in inputs {
             let Some(key) = P::key(input) else { continue };
@@ -96,8 +92,7 @@ impl<P: Projection<I>, I> Model<P, I> {
         if P::APPENDS || missing.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut conn = pool.acquire().await?;
-        let rows = store::current(&mut conn, P::TABLE, schema, P::arrays(&missing)).await?;
+        let rows = source.current(P::TABLE, P::arrays(&missing)).await?;
         Ok(rows.into_iter().map(|row| (P::key_of(&row), row)).collect())
     }
 
@@ -105,13 +100,12 @@ impl<P: Projection<I>, I> Model<P, I> {
     /// first takes from it what is to be compared.
     pub(crate) async fn fold<M>(
         &mut self,
-        pool: &PgPool,
-        schema: &str,
+        source: &Source,
         inputs: &[I],
         remember: impl Fn(Option<&P::Row>) -> M,
         mut observe: impl FnMut(M, &P::Row, &I),
     ) -> Result<Rows<P::Row>, Failure> {
-        let mut loaded = self.load(pool, schema, inputs).await?;
+        let mut loaded = self.load(source, inputs).await?;
         let mut slots: HashMap<P::Key, Slot<P::Row>> = HashMap::with_capacity(inputs.len());
         let mut former = Vec::new();
         for input in inputs {

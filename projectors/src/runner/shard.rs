@@ -77,20 +77,23 @@ struct Runner {
     context: Arc<Context>,
     shard: u16,
     groups: Vec<Group>,
+    /// Stopped by an event that cannot be decoded.
+    stopped: Vec<&'static str>,
     under_way: Option<AbortOnDropHandle<Result<Marks, Failure>>>,
     committed: bool,
 }
 
 impl Runner {
     fn new(context: Arc<Context>, shard: u16) -> Self {
-        Self { context, shard, groups: Vec::new(), under_way: None, committed: false }
+        Self { context, shard, groups: Vec::new(), stopped: Vec::new(), under_way: None, committed: false }
     }
 
     async fn follow(&mut self) -> Result<(), Failure> {
         self.groups = self.load().await?;
         let mut end = self.context.log.watch(self.shard);
         loop {
-            end.borrow_and_update();
+            let head = *end.borrow_and_update();
+            self.context.status.update(self.shard, &self.stopped, |progress| progress.head_offset = head);
             self.merge();
             let Some((lowest, limit)) = self.lowest() else {
                 if !self.wait(&mut end).await? {
@@ -126,12 +129,15 @@ impl Runner {
     /// The projections by the cursor at which they stand.
     async fn load(&self) -> Result<Vec<Group>, Failure> {
         let context = &self.context;
-        let units: Vec<_> =
-            context.units.iter().filter_map(|name| unit::unit(name, &context.budget)).collect();
+        let units: Vec<_> = context
+            .units
+            .iter()
+            .filter_map(|name| unit::unit(name, &context.budget, &context.depths))
+            .collect();
         let names: Vec<_> = units.iter().flat_map(|unit| unit.names()).copied().collect();
         let start = Cursor::beginning(context.log.genesis(), self.shard);
-        store::begin(&context.pool, context.generation, &names, &start).await?;
-        let stored = store::stored(&context.pool, context.generation, self.shard).await?;
+        store::begin(&context.source.pool, context.generation, &names, &start).await?;
+        let stored = store::stored(&context.source.pool, context.generation, self.shard).await?;
         let mut by_cursor: BTreeMap<u64, (Cursor, Vec<Box<dyn Unit>>)> = BTreeMap::new();
         for unit in units {
             let own = |name| stored.iter().find(|stored| stored.name == name).map(|stored| stored.cursor.0);
@@ -237,6 +243,7 @@ impl Runner {
         let cursor = group.cursor;
         let names: Vec<_> = stopped.iter().flat_map(|unit| unit.names()).copied().collect();
         self.groups.retain(|group| !group.units.is_empty());
+        self.stopped.extend(&names);
         self.mark_stopped(&names, &cursor, &failure.to_string()).await
     }
 
@@ -247,7 +254,7 @@ impl Runner {
             progress.head_offset = head;
             progress.state = State::Stopped(error.to_owned());
         });
-        Ok(store::stop(&self.context.pool, self.context.generation, names, at, head, error).await?)
+        Ok(store::stop(&self.context.source.pool, self.context.generation, names, at, head, error).await?)
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -277,7 +284,7 @@ impl Runner {
 
     async fn mark_all_stopped(&self, error: &str) -> Result<(), Failure> {
         let context = &self.context;
-        for stored in store::stored(&context.pool, context.generation, self.shard).await? {
+        for stored in store::stored(&context.source.pool, context.generation, self.shard).await? {
             let name = self.names().into_iter().find(|name| *name == stored.name);
             let names: Vec<_> = name.into_iter().collect();
             self.mark_stopped(&names, &stored.cursor.0, error).await?;

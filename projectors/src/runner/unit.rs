@@ -1,11 +1,12 @@
 //! Read models as the runner sees them: folded together, moved together.
 
 use futures_util::future::BoxFuture;
-use sqlx::PgPool;
 
 use super::cache::Budget;
+use super::depths::Depths;
 use super::failure::Failure;
 use super::model::{Model, Writes};
+use super::rows::Source;
 use crate::event::Event;
 use crate::projection::Projection;
 use crate::read_models::{
@@ -19,12 +20,7 @@ pub(crate) trait Unit: Send + Sync {
     fn names(&self) -> &'static [&'static str];
     /// Whether an event of that aggregate type that cannot be decoded stops it.
     fn reads(&self, aggregate_type: &str) -> bool;
-    fn fold<'a>(
-        &'a mut self,
-        pool: &'a PgPool,
-        schema: &'a str,
-        events: &'a [Event],
-    ) -> BoxFuture<'a, Folded>;
+    fn fold<'a>(&'a mut self, source: &'a Source, events: &'a [Event]) -> BoxFuture<'a, Folded>;
 }
 
 /// Names of the units, in the order in which a transaction writes them; each begins with its own.
@@ -44,10 +40,14 @@ pub(crate) fn names(unit: &str) -> &'static [&'static str] {
 }
 
 /// Makes the units of one shard. A name that is none gives none.
-pub(crate) fn unit(name: &str, budget: &Budget) -> Option<Box<dyn Unit>> {
+pub(crate) fn unit(name: &str, budget: &Budget, depths: &Depths) -> Option<Box<dyn Unit>> {
     let budget = budget.clone();
     Some(match name {
-        TaskList::NAME => Box::new(Tasks { list: Model::new(budget.clone()), depth: Model::new(budget) }),
+        TaskList::NAME => Box::new(Tasks {
+            list: Model::new(budget.clone()),
+            depth: Model::new(budget),
+            depths: depths.clone(),
+        }),
         TaskAttempts::NAME => Box::new(Single::<TaskAttempts>(Model::new(budget))),
         AgentList::NAME => Box::new(Single::<AgentList>(Model::new(budget))),
         StateTransitions::NAME => Box::new(Single::<StateTransitions>(Model::new(budget))),
@@ -71,14 +71,9 @@ impl<P: Projection> Unit for Single<P> {
         reads::<P, Event>(aggregate_type)
     }
 
-    fn fold<'a>(
-        &'a mut self,
-        pool: &'a PgPool,
-        schema: &'a str,
-        events: &'a [Event],
-    ) -> BoxFuture<'a, Folded> {
+    fn fold<'a>(&'a mut self, source: &'a Source, events: &'a [Event]) -> BoxFuture<'a, Folded> {
         Box::pin(async move {
-            let rows = self.0.fold(pool, schema, events, |_| (), |(), _, _| ()).await?;
+            let rows = self.0.fold(source, events, |_| (), |(), _, _| ()).await?;
             Ok(vec![Box::new(rows) as Box<dyn Writes>])
         })
     }
@@ -88,6 +83,7 @@ impl<P: Projection> Unit for Single<P> {
 struct Tasks {
     list: Model<TaskList, Event>,
     depth: Model<QueueDepth, TaskMove>,
+    depths: Depths,
 }
 
 impl Unit for Tasks {
@@ -99,20 +95,16 @@ impl Unit for Tasks {
         reads::<TaskList, Event>(aggregate_type)
     }
 
-    fn fold<'a>(
-        &'a mut self,
-        pool: &'a PgPool,
-        schema: &'a str,
-        events: &'a [Event],
-    ) -> BoxFuture<'a, Folded> {
+    fn fold<'a>(&'a mut self, source: &'a Source, events: &'a [Event]) -> BoxFuture<'a, Folded> {
         Box::pin(async move {
             let mut moves = Vec::new();
             let state = |row: Option<&migrations::TaskListRow>| row.map(|row| row.state.clone());
             let moved = |from, row: &migrations::TaskListRow, event: &Event| {
                 moves.extend(TaskMove::between(from, row, event));
             };
-            let list = self.list.fold(pool, schema, events, state, moved).await?;
-            let depth = self.depth.fold(pool, schema, &moves, |_| (), |(), _, _| ()).await?;
+            let list = self.list.fold(source, events, state, moved).await?;
+            let depth = self.depth.fold(source, &moves, |_| (), |(), _, _| ()).await?;
+            depth.rows.iter().for_each(|row| self.depths.show(row));
             Ok(vec![Box::new(list) as Box<dyn Writes>, Box::new(depth)])
         })
     }
