@@ -71,6 +71,12 @@ async fn a_request_of_another_form_is_refused() {
         assert_eq!((got.as_u16(), code(&answer)), (status, expected), "{name}: {answer}");
         assert!(answer["data"].is_null() && answer["errors"][0]["message"].is_string(), "{name}: {answer}");
     }
+}
+
+/// GET is for queries; the answer has a type that the client takes; a foreign page gets none.
+#[tokio::test]
+async fn a_get_only_reads() {
+    let api = Api::start().await;
     let get = |query: &str| Request::get(format!("/graphql?query={query}")).body(Body::empty()).unwrap();
     assert_eq!(api.send(get("mutation%7B__typename%7D")).await.0, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(api.send(get("subscription%7BtaskChanged%7Bcursor%7D%7D")).await.0, StatusCode::OK);
