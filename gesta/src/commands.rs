@@ -4,11 +4,11 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 use clap_complete::Shell;
 
 use crate::admin::log::LogArgs;
+use crate::cli::act;
 use crate::cli::demo::DemoArgs;
 use crate::cli::events::EventsArgs;
 use crate::cli::output::OutputArgs;
 use crate::cli::read::ListArgs;
-use crate::cli::act;
 use crate::roles::dev::DevArgs;
 use crate::settings::LogFormat;
 use crate::settings::args::{ConnectionArgs, SettingsArgs};
@@ -31,7 +31,14 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "GESTA_LOG_LEVEL", value_name = "LEVEL", help_heading = "Logging")]
     pub(crate) log_level: Option<String>,
     /// Form of log lines on standard error [default: text on a terminal, else json].
-    #[arg(long, global = true, env = "GESTA_LOG_FORMAT", value_enum, hide_possible_values = true, help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        env = "GESTA_LOG_FORMAT",
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Logging"
+    )]
     pub(crate) log_format: Option<LogFormat>,
     /// The command.
     #[command(subcommand)]
@@ -42,17 +49,23 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run all of Gesta in one process, on one address.
-    #[command(after_help = "Example:\n  GESTA_POSTGRES_URL=postgres://gesta@127.0.0.1/gesta gesta dev --data-dir ./data")]
+    #[command(
+        after_help = "Example:\n  GESTA_POSTGRES_URL=postgres://gesta@127.0.0.1/gesta gesta dev --data-dir ./data"
+    )]
     Dev(Box<DevArgs>),
     /// Run the write side alone: commands over HTTP, the log, the event stream.
     #[command(after_help = "Example:\n  gesta command-service --data-dir ./data --listen 127.0.0.1:7070")]
     CommandService(SettingsArgs),
     /// Run the projections alone, from the log into Postgres.
-    #[command(after_help = "Example:\n  gesta projectors --data-dir ./data --postgres-url postgres://gesta@127.0.0.1/gesta\n\n\
-        One process at a time has the embedded log: while `gesta dev` or `gesta command-service` runs on\nthe same data, run the projections inside `gesta dev`.")]
+    #[command(
+        after_help = "Example:\n  gesta projectors --data-dir ./data --postgres-url postgres://gesta@127.0.0.1/gesta\n\n\
+        One process at a time has the embedded log: while `gesta dev` or `gesta command-service` runs on\nthe same data, run the projections inside `gesta dev`."
+    )]
     Projectors(SettingsArgs),
     /// Run the read side alone: GraphQL and the explorer.
-    #[command(after_help = "Example:\n  gesta query-api --listen 127.0.0.1:7080 --postgres-url postgres://gesta@127.0.0.1/gesta")]
+    #[command(
+        after_help = "Example:\n  gesta query-api --listen 127.0.0.1:7080 --postgres-url postgres://gesta@127.0.0.1/gesta"
+    )]
     QueryApi(SettingsArgs),
     /// Claim tasks and work on them, over HTTP only.
     #[command(after_help = "Example:\n  gesta worker --queues inventory,default --concurrency 4")]
@@ -61,7 +74,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  gesta demo --repo ../other")]
     Demo(DemoArgs),
     /// Print events as CloudEvents, one JSON object a line.
-    #[command(after_help = "Examples:\n  gesta events --follow --type 'gesta.work.task.*'\n  gesta events --data .gesta | jq .type")]
+    #[command(
+        after_help = "Examples:\n  gesta events --follow --type 'gesta.work.task.*'\n  gesta events --data .gesta | jq .type"
+    )]
     Events(EventsArgs),
     /// Look at the log of a stopped Gesta.
     Log(LogArgs),
@@ -72,7 +87,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print a completion script for a shell.
-    #[command(after_help = "Example:\n  gesta completions bash > ~/.local/share/bash-completion/completions/gesta")]
+    #[command(
+        after_help = "Example:\n  gesta completions bash > ~/.local/share/bash-completion/completions/gesta"
+    )]
     Completions {
         /// The shell.
         shell: Shell,
@@ -163,8 +180,12 @@ pub(crate) fn parser() -> clap::Command {
     for (name, collection, about) in FOR_PEOPLE {
         let people = |command: clap::Command| People::augment_args(command);
         let example = |verb: &str, rest: &str| format!("Example:\n  gesta {name} {verb}{rest}");
-        let list = List::augment_args(clap::Command::new("list")).about(format!("List {collection}")).after_help(example("list", " --first 50"));
-        let get = Get::augment_args(clap::Command::new("get")).about(format!("Show one {name}")).after_help(example("get", " 8e88a6c9-40b0-87c7-a154-418b24b15ccd"));
+        let list = List::augment_args(clap::Command::new("list"))
+            .about(format!("List {collection}"))
+            .after_help(example("list", " --first 50"));
+        let get = Get::augment_args(clap::Command::new("get"))
+            .about(format!("Show one {name}"))
+            .after_help(example("get", " 8e88a6c9-40b0-87c7-a154-418b24b15ccd"));
         let group = clap::Command::new(name)
             .about(about)
             .subcommand_required(true)
@@ -201,7 +222,12 @@ fn read(matches: &clap::ArgMatches) -> Result<Parsed, clap::Error> {
         }
         verb => (People::from_arg_matches(matches)?, What::Act(verb.to_owned(), matches.clone())),
     };
-    Ok(Parsed::People(Box::new(ForPeople { collection, connection: people.connection, output: people.output, what })))
+    Ok(Parsed::People(Box::new(ForPeople {
+        collection,
+        connection: people.connection,
+        output: people.output,
+        what,
+    })))
 }
 
 #[cfg(test)]

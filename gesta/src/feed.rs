@@ -35,7 +35,9 @@ impl std::str::FromStr for From {
         match text {
             "beginning" => Ok(Self::Beginning),
             "end" => Ok(Self::End),
-            token => token.parse().map(Self::Token).map_err(|error| format!("{error}; or use beginning or end")),
+            token => {
+                token.parse().map(Self::Token).map_err(|error| format!("{error}; or use beginning or end"))
+            }
         }
     }
 }
@@ -59,13 +61,15 @@ impl Filter {
             Some(prefix) => event.kind.starts_with(prefix),
             None => event.kind == *pattern,
         };
-        let (stream, absent) = (&event.stream, |part: &Option<String>, is: &str| part.as_ref().is_none_or(|p| p == is));
+        let (stream, absent) =
+            (&event.stream, |part: &Option<String>, is: &str| part.as_ref().is_none_or(|p| p == is));
         (self.types.is_empty() || self.types.iter().any(kind))
             && absent(&self.tenant, stream.tenant())
             && absent(&self.correlation, &commit.correlation)
-            && self.subject.as_ref().is_none_or(|subject| {
-                subject.split_once('/') == Some((stream.aggregate_type(), stream.id()))
-            })
+            && self
+                .subject
+                .as_ref()
+                .is_none_or(|subject| subject.split_once('/') == Some((stream.aggregate_type(), stream.id())))
     }
 }
 
@@ -125,7 +129,11 @@ impl Feed {
             for shard in &mut self.shards {
                 shard.fill().await?;
             }
-            let heads = self.shards.iter().enumerate().filter_map(|(at, shard)| Some((shard.waiting.front()?.1.at, at)));
+            let heads = self
+                .shards
+                .iter()
+                .enumerate()
+                .filter_map(|(at, shard)| Some((shard.waiting.front()?.1.at, at)));
             let Some((_, first)) = heads.min() else { return Ok(None) };
             let lines = self.take(first);
             if !lines.is_empty() {
@@ -201,7 +209,9 @@ pub(crate) enum FeedError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The token is of another generation of the log.
-    #[error("the token is of generation {token} of the log, this one is generation {log}; begin with from=beginning")]
+    #[error(
+        "the token is of generation {token} of the log, this one is generation {log}; begin with from=beginning"
+    )]
     Generation {
         /// Generation of the token.
         token: u32,

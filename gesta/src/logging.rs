@@ -7,13 +7,17 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::{LogFormat, Logging};
 
+/// What tells more than anyone asked for; a level that is given for it wins.
+const QUIET: &str = "sqlx::postgres::notice=warn";
+
 /// Starts logging; `level` is used when neither flag nor configuration names one.
 ///
 /// # Errors
 /// When the level cannot be read.
 pub(crate) fn start(logging: &Logging, level: &str) -> anyhow::Result<()> {
     let level = logging.level.as_deref().unwrap_or(level);
-    let filter = EnvFilter::try_new(level).with_context(|| format!("logging.level = {level:?} is no level such as info or debug"))?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{level}"))
+        .with_context(|| format!("logging.level = {level:?} is no level such as info or debug"))?;
     let terminal = std::io::stderr().is_terminal();
     let json = match logging.format {
         LogFormat::Auto => !terminal,

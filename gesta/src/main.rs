@@ -44,10 +44,14 @@ fn main() -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // A transparent error repeats the words of the one inside it.
-    let mut words: Vec<String> = error.chain().map(ToString::to_string).collect();
-    words.dedup();
-    eprintln!("error: {}", words.join(": "));
+    // An error often repeats the words of the one inside it; they are said once.
+    let said =
+        error.chain().map(ToString::to_string).fold(String::new(), |said, words| match said.as_str() {
+            "" => words,
+            before if before.contains(&words) => said,
+            before => format!("{before}: {words}"),
+        });
+    eprintln!("error: {said}");
     ExitCode::from(exit::code(error))
 }
 
@@ -57,11 +61,12 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         logging.format = cli.log_format.unwrap_or(logging.format);
         logging
     };
-    let service = |args: &settings::args::SettingsArgs, level: &str| -> anyhow::Result<(Settings, CancellationToken)> {
-        let settings = settings::load(args)?;
-        logging::start(&logging(settings.logging.clone()), level)?;
-        Ok((settings, signals::stop_token()?))
-    };
+    let service =
+        |args: &settings::args::SettingsArgs, level: &str| -> anyhow::Result<(Settings, CancellationToken)> {
+            let settings = settings::load(args)?;
+            logging::start(&logging(settings.logging.clone()), level)?;
+            Ok((settings, signals::stop_token()?))
+        };
     match cli.command {
         Command::Dev(args) => {
             let (settings, stop) = service(&args.settings, args.log_level())?;
@@ -85,7 +90,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Config(command) => config(&command),
         other => {
-            logging::start(&logging(Logging::default()), if matches!(other, Command::Worker(_)) { "info" } else { "warn" })?;
+            logging::start(
+                &logging(Logging::default()),
+                if matches!(other, Command::Worker(_)) { "info" } else { "warn" },
+            )?;
             tool(other).await
         }
     }
@@ -145,7 +153,9 @@ async fn for_people(people: ForPeople) -> anyhow::Result<()> {
     let format = people.output.output;
     let kind = if people.collection == "tasks" { cli::read::Kind::Task } else { cli::read::Kind::Agent };
     match people.what {
-        What::Act(verb, matches) => cli::act::run(&client, people.collection, &verb, &matches, format).await?,
+        What::Act(verb, matches) => {
+            cli::act::run(&client, people.collection, &verb, &matches, format).await?
+        }
         What::List(args) => cli::read::list(&client, kind, &args, format).await?,
         What::Get(id, position) => cli::read::get(&client, kind, &id, position.as_deref(), format).await?,
     }

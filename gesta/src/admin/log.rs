@@ -20,7 +20,9 @@ pub(crate) struct LogArgs {
 #[derive(Debug, Clone, Subcommand)]
 enum LogCommand {
     /// Read every record and say whether the log is whole.
-    #[command(after_help = "Example:\n  gesta log check --data .gesta\n\nExit code 8 means that the log is damaged; file and place are named.")]
+    #[command(
+        after_help = "Example:\n  gesta log check --data .gesta\n\nExit code 8 means that the log is damaged; file and place are named."
+    )]
     Check(Which),
     /// Say what the log is and where its shards end.
     #[command(after_help = "Example:\n  gesta log show --data .gesta --output json")]
@@ -77,7 +79,8 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
             out::line("behind the last confirmed round, as after a power cut; the next start cuts it:")?;
             object(format, &value["cut"])?;
         }
-        let columns = [("segment", "/number"), ("file", "/file"), ("ends at byte", "/end"), ("records", "/records")];
+        let columns =
+            [("segment", "/number"), ("file", "/file"), ("ends at byte", "/end"), ("records", "/records")];
         items(format, &rows("segments"), &columns)?;
     }
     let columns = [

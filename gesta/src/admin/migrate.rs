@@ -17,6 +17,9 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     for line in &report.applied {
         out::line(format_args!("applied {line}"))?;
     }
-    out::line(format_args!("the schema has version {}, generation {} is read", report.to, report.generation))?;
+    out::line(format_args!(
+        "the schema has version {}, generation {} is read",
+        report.to, report.generation
+    ))?;
     Ok(())
 }

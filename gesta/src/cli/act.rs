@@ -5,8 +5,8 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use schemars::generate::SchemaSettings;
-use schemas::registry::command_types;
 use schemas::contract::{Address, CommandType};
+use schemas::registry::command_types;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -54,7 +54,8 @@ struct Field {
 
 /// The subcommands of a collection.
 pub(crate) fn subcommands(collection: &str) -> Vec<Command> {
-    let public = |command: &&CommandType| command.collection == collection && command.address != Address::Internal;
+    let public =
+        |command: &&CommandType| command.collection == collection && command.address != Address::Internal;
     command_types().filter(public).map(subcommand).collect()
 }
 
@@ -75,10 +76,15 @@ fn subcommand(command: &CommandType) -> Command {
     let verb = verb_of(command).expect("internal commands are filtered out");
     let mut made = Command::new(verb).about(command.summary).after_help(example(command, verb));
     if matches!(command.address, Address::Act(_)) {
-        made = made.arg(Arg::new("id").required(true).value_name("ID").help(format!("Id of the {}", command.aggregate)));
+        made = made.arg(
+            Arg::new("id").required(true).value_name("ID").help(format!("Id of the {}", command.aggregate)),
+        );
     }
     for field in fields(command) {
-        let arg = Arg::new(field.name).long(field.flag).help(field.help).required(field.required && field.form != Form::Flag);
+        let arg = Arg::new(field.name)
+            .long(field.flag)
+            .help(field.help)
+            .required(field.required && field.form != Form::Flag);
         made = made.arg(match field.form {
             Form::Text => arg.value_name("TEXT").allow_hyphen_values(true),
             Form::Texts => arg.value_name("TEXT,…").value_delimiter(',').action(ArgAction::Append),
@@ -92,7 +98,9 @@ fn subcommand(command: &CommandType) -> Command {
 fn common() -> [Arg; 4] {
     let arg = |name: &'static str| Arg::new(name).long(name).help_heading("Command");
     [
-        arg("idempotency-key").value_name("KEY").help("Key under which this takes effect once; made when absent"),
+        arg("idempotency-key")
+            .value_name("KEY")
+            .help("Key under which this takes effect once; made when absent"),
         arg("if-match").value_name("VERSION").help("Refuse unless the aggregate is at this version"),
         arg("dry-run").action(ArgAction::SetTrue).help("Decide, write nothing"),
         arg("correlation-id").value_name("ID").help("Correlation id that every event of the chain carries"),
@@ -109,14 +117,22 @@ fn example(command: &CommandType, verb: &str) -> String {
         };
         format!(" --{} {value}", field.flag)
     });
-    let id = if matches!(command.address, Address::Act(_)) { " 8e88a6c9-40b0-87c7-a154-418b24b15ccd" } else { "" };
+    let id =
+        if matches!(command.address, Address::Act(_)) { " 8e88a6c9-40b0-87c7-a154-418b24b15ccd" } else { "" };
     format!("Example:\n  gesta {} {verb}{id}{}", command.aggregate, flags.collect::<String>())
 }
 
 fn fields(command: &CommandType) -> Vec<Field> {
-    let mut generator = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator();
+    let mut generator =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator();
     let schema = (command.schema)(&mut generator);
-    let required: Vec<_> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<_> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let properties = schema.get("properties").and_then(Value::as_object);
     let field = |(name, schema): (&String, &Value)| Field {
         flag: kebab(name),
@@ -149,7 +165,12 @@ fn form(schema: &Value) -> Form {
         Form::Flag
     } else if is("array") && (schema.pointer("/items/type") == Some(&Value::from("string"))) {
         Form::Texts
-    } else if is("integer") || is("number") || is("object") || is("array") || (schema["type"].is_null() && objects(schema)) {
+    } else if is("integer")
+        || is("number")
+        || is("object")
+        || is("array")
+        || (schema["type"].is_null() && objects(schema))
+    {
         Form::Json
     } else {
         Form::Text
@@ -166,7 +187,13 @@ fn objects(schema: &Value) -> bool {
 ///
 /// # Errors
 /// [`ActError`].
-pub(crate) async fn run(client: &Client, collection: &str, verb: &str, matches: &ArgMatches, format: Format) -> Result<(), ActError> {
+pub(crate) async fn run(
+    client: &Client,
+    collection: &str,
+    verb: &str,
+    matches: &ArgMatches,
+    format: Format,
+) -> Result<(), ActError> {
     let command = command_type(collection, verb).expect("the parser knows no other subcommand");
     let mut path = match command.address {
         Address::Create | Address::Internal => collection.to_owned(),
@@ -177,7 +204,9 @@ pub(crate) async fn run(client: &Client, collection: &str, verb: &str, matches: 
         path.push_str("?dryRun=true");
     }
     let mut headers = Vec::new();
-    headers.extend(text(matches, "if-match").map(|version| ("if-match", format!("\"{}\"", version.trim_matches('"')))));
+    headers.extend(
+        text(matches, "if-match").map(|version| ("if-match", format!("\"{}\"", version.trim_matches('"')))),
+    );
     headers.extend(text(matches, "correlation-id").map(|id| ("x-correlation-id", id)));
     let key = text(matches, "idempotency-key").unwrap_or_else(|| Uuid::new_v4().to_string());
     let body = body(command, matches)?;
@@ -187,7 +216,13 @@ pub(crate) async fn run(client: &Client, collection: &str, verb: &str, matches: 
         Some(tasks) if format != Format::Json => output::items(
             format,
             tasks,
-            &[("id", "/id"), ("fencing token", "/fencingToken"), ("attempt", "/attempt"), ("title", "/title"), ("lease until", "/leaseExpiresAt")],
+            &[
+                ("id", "/id"),
+                ("fencing token", "/fencingToken"),
+                ("attempt", "/attempt"),
+                ("title", "/title"),
+                ("lease until", "/leaseExpiresAt"),
+            ],
         )?,
         _ => output::object(format, &reply.body)?,
     }
@@ -210,7 +245,10 @@ fn body(command: &CommandType, matches: &ArgMatches) -> Result<Map<String, Value
             Form::Flag | Form::Json => serde_json::from_str(&first).map_err(|error| ActError::Flag {
                 flag: format!("--{}", field.flag),
                 value: first.clone(),
-                problem: format!("it takes {}: {error}", if field.form == Form::Flag { "true or false" } else { "JSON" }),
+                problem: format!(
+                    "it takes {}: {error}",
+                    if field.form == Form::Flag { "true or false" } else { "JSON" }
+                ),
             })?,
         };
         body.insert(field.name, value);
@@ -231,25 +269,44 @@ mod tests {
     #[test]
     fn every_public_command_is_a_subcommand_whose_flags_give_its_body() {
         for collection in ["tasks", "agents"] {
-            let public = command_types().filter(|c| c.collection == collection && c.address != Address::Internal).count();
+            let public = command_types()
+                .filter(|c| c.collection == collection && c.address != Address::Internal)
+                .count();
             assert_eq!(subcommands(collection).len(), public);
             let root = Command::new("gesta").subcommands(subcommands(collection));
             root.debug_assert();
         }
-        let (verb, matches) = parse("tasks", &["complete", "some-id", "--fencing-token", "7", "--result", r#"{"a":1}"#]);
+        let (verb, matches) =
+            parse("tasks", &["complete", "some-id", "--fencing-token", "7", "--result", r#"{"a":1}"#]);
         let body = body(command_type("tasks", &verb).unwrap(), &matches).unwrap();
         assert_eq!(Value::Object(body), serde_json::json!({ "fencingToken": 7, "result": { "a": 1 } }));
     }
 
     #[test]
     fn flags_are_typed_as_the_schema_says() {
-        let words = ["create", "--title", "7", "--type", "t", "--hold", "--priority", "high", "--requirements", "a,b", "--policy", r#"{"leaseMs":5000}"#];
+        let words = [
+            "create",
+            "--title",
+            "7",
+            "--type",
+            "t",
+            "--hold",
+            "--priority",
+            "high",
+            "--requirements",
+            "a,b",
+            "--policy",
+            r#"{"leaseMs":5000}"#,
+        ];
         let (verb, matches) = parse("tasks", &words);
         let command = command_type("tasks", &verb).unwrap();
         let body = Value::Object(body(command, &matches).unwrap());
-        assert_eq!(body, serde_json::json!({
-            "title": "7", "type": "t", "hold": true, "priority": "high", "requirements": ["a", "b"], "policy": { "leaseMs": 5000 }
-        }));
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "title": "7", "type": "t", "hold": true, "priority": "high", "requirements": ["a", "b"], "policy": { "leaseMs": 5000 }
+            })
+        );
         assert!(serde_json::from_value::<schemas::task::CreateTask>(body).is_ok());
     }
 

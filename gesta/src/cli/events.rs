@@ -62,7 +62,9 @@ pub(crate) async fn run(args: &EventsArgs) -> Result<(), EventsError> {
     };
     let mut query = vec![("from", args.from.clone())];
     query.extend((!args.types.is_empty()).then(|| ("type", args.types.join(","))));
-    for (name, value) in [("subject", &args.subject), ("tenant", &args.tenant), ("correlation", &args.correlation)] {
+    for (name, value) in
+        [("subject", &args.subject), ("tenant", &args.tenant), ("correlation", &args.correlation)]
+    {
         query.extend(value.clone().map(|value| (name, value)));
     }
     if args.follow {

@@ -1,7 +1,7 @@
 //! Results as a table for people, or as JSON for programs.
 
 use clap::{Args, ValueEnum};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ pub(crate) struct OutputArgs {
 /// A table without data.
 pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(head);
+    table.load_style(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(head);
     table
 }
 
@@ -67,7 +67,9 @@ pub(crate) fn object(format: Format, object: &Value) -> std::io::Result<()> {
         Format::Ndjson => out::line(object),
         Format::Table => {
             let mut table = table(&["field", "value"]);
-            for (name, value) in object.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            for (name, value) in
+                object.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null())
+            {
                 table.add_row([name.clone(), cell(Some(value))]);
             }
             out::line(table)
@@ -86,7 +88,8 @@ fn cell(value: Option<&Value>) -> String {
         Some(other) => other.to_string(),
     };
     // What a task says is shown on a terminal: no control character of it may reach there.
-    let mut shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CELL_CHARS).collect();
+    let mut shown: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CELL_CHARS).collect();
     if text.chars().nth(MAX_CELL_CHARS).is_some() {
         shown.push('…');
     }

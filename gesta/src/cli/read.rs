@@ -45,7 +45,9 @@ pub(crate) enum ReadError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// Nothing has this id.
-    #[error("there is no {kind} with the id {id} for this tenant (or the read models are behind: give --position)")]
+    #[error(
+        "there is no {kind} with the id {id} for this tenant (or the read models are behind: give --position)"
+    )]
     NotFound {
         /// Task or agent.
         kind: &'static str,
@@ -57,14 +59,16 @@ pub(crate) enum ReadError {
     Output(#[from] std::io::Error),
 }
 
-const TASKS: &str = "query Tasks($first: Int, $after: String, $filter: TaskFilter, $position: ConsistencyToken) {
+const TASKS: &str =
+    "query Tasks($first: Int, $after: String, $filter: TaskFilter, $position: ConsistencyToken) {
   tasks(first: $first, after: $after, filter: $filter, atLeast: $position) {
     nodes { id queue kind title priority state progress attempt worker createdAt updatedAt }
     pageInfo { hasNextPage endCursor }
   }
 }";
 
-const AGENTS: &str = "query Agents($first: Int, $after: String, $filter: AgentFilter, $position: ConsistencyToken) {
+const AGENTS: &str =
+    "query Agents($first: Int, $after: String, $filter: AgentFilter, $position: ConsistencyToken) {
   agents(first: $first, after: $after, filter: $filter, atLeast: $position) {
     nodes { id label kind state availability aliveUntil spawnedAt }
     pageInfo { hasNextPage endCursor }
@@ -118,12 +122,18 @@ impl Kind {
 ///
 /// # Errors
 /// [`ReadError`].
-pub(crate) async fn list(client: &Client, kind: Kind, args: &ListArgs, format: Format) -> Result<(), ReadError> {
+pub(crate) async fn list(
+    client: &Client,
+    kind: Kind,
+    args: &ListArgs,
+    format: Format,
+) -> Result<(), ReadError> {
     let (_, collection, _, document) = kind.documents();
     let mut filter = Map::new();
     filter.extend(args.queue.clone().map(|queue| ("queue".to_owned(), json!([queue]))));
     filter.extend(args.state.clone().map(|state| ("state".to_owned(), json!([state.to_ascii_uppercase()]))));
-    let variables = json!({ "first": args.first, "after": args.after, "filter": filter, "position": args.position });
+    let variables =
+        json!({ "first": args.first, "after": args.after, "filter": filter, "position": args.position });
     let page = client.query(document, variables).await?[collection].take();
     let nodes = page["nodes"].as_array().cloned().unwrap_or_default();
     output::items(format, &nodes, kind.columns())?;
@@ -138,7 +148,13 @@ pub(crate) async fn list(client: &Client, kind: Kind, args: &ListArgs, format: F
 ///
 /// # Errors
 /// [`ReadError`].
-pub(crate) async fn get(client: &Client, kind: Kind, id: &str, position: Option<&str>, format: Format) -> Result<(), ReadError> {
+pub(crate) async fn get(
+    client: &Client,
+    kind: Kind,
+    id: &str,
+    position: Option<&str>,
+    format: Format,
+) -> Result<(), ReadError> {
     let (field, _, document, _) = kind.documents();
     let found = client.query(document, json!({ "id": id, "position": position })).await?[field].take();
     if found.is_null() {

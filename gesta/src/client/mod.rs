@@ -58,7 +58,8 @@ impl Client {
     /// # Errors
     /// [`CallError::Options`] names the flag that cannot be used.
     pub(crate) fn new(connection: &Connection) -> Result<Self, CallError> {
-        let option = |field, value: &str, problem: String| CallError::Options { field, value: value.into(), problem };
+        let option =
+            |field, value: &str, problem: String| CallError::Options { field, value: value.into(), problem };
         let url = reqwest::Url::parse(&connection.url)
             .map_err(|error| option("--url", &connection.url, error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -69,7 +70,8 @@ impl Client {
             ("x-gesta-tenant", "--tenant", &connection.tenant),
             ("x-gesta-actor", "--actor", &connection.actor),
         ] {
-            let content = HeaderValue::from_str(value).map_err(|error| option(field, value, error.to_string()))?;
+            let content =
+                HeaderValue::from_str(value).map_err(|error| option(field, value, error.to_string()))?;
             headers.insert(HeaderName::from_static(name), content);
         }
         let http = reqwest::Client::builder()
@@ -98,7 +100,12 @@ impl Client {
     ///
     /// # Errors
     /// [`CallError`]; a retryable one only after the whole patience was spent.
-    pub(crate) async fn command<B: Serialize + Sync>(&self, path: &str, key: &str, body: &B) -> Result<Reply, CallError> {
+    pub(crate) async fn command<B: Serialize + Sync>(
+        &self,
+        path: &str,
+        key: &str,
+        body: &B,
+    ) -> Result<Reply, CallError> {
         self.command_within(path, key, body, &[], Duration::ZERO).await
     }
 
@@ -148,8 +155,13 @@ impl Client {
     ///
     /// # Errors
     /// [`CallError`].
-    pub(crate) async fn stream(&self, url: &str, query: &[(&str, String)]) -> Result<reqwest::Response, CallError> {
-        let response = self.http.get(url).query(query).send().await.map_err(|error| unreachable(url, &error))?;
+    pub(crate) async fn stream(
+        &self,
+        url: &str,
+        query: &[(&str, String)],
+    ) -> Result<reqwest::Response, CallError> {
+        let response =
+            self.http.get(url).query(query).send().await.map_err(|error| unreachable(url, &error))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -173,18 +185,31 @@ async fn send(url: &str, request: reqwest::RequestBuilder) -> Result<Reply, Call
 async fn read(url: &str, response: reqwest::Response) -> Result<Reply, CallError> {
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let retry_after = header(RETRY_AFTER).and_then(|value| value.parse().ok()).map(Duration::from_secs).map(|wait| wait.min(LONGEST_RETRY_AFTER));
+    let retry_after = header(RETRY_AFTER)
+        .and_then(|value| value.parse().ok())
+        .map(Duration::from_secs)
+        .map(|wait| wait.min(LONGEST_RETRY_AFTER));
     let octets = response.bytes().await.map_err(|error| unreachable(url, &error))?;
     let foreign = |problem: String| CallError::Foreign { url: url.into(), status, problem };
     let body: Value = serde_json::from_slice(&octets).map_err(|_| {
-        foreign(format!("{:?} is not JSON", String::from_utf8_lossy(&octets).chars().take(FOREIGN_CHARS).collect::<String>()))
+        foreign(format!(
+            "{:?} is not JSON",
+            String::from_utf8_lossy(&octets).chars().take(FOREIGN_CHARS).collect::<String>()
+        ))
     })?;
     // A query answered with errors is a whole answer too, whatever its status.
-    if (200..300).contains(&status) || body.get("data").is_some() || body.get("errors").is_some_and(|_| body.get("code").is_none()) {
+    if (200..300).contains(&status)
+        || body.get("data").is_some()
+        || body.get("errors").is_some_and(|_| body.get("code").is_none())
+    {
         return Ok(Reply { body });
     }
     let problem: Box<Problem> = serde_json::from_value(body).map_err(|error| foreign(error.to_string()))?;
-    if matches!(status, 502..=504) { Err(CallError::Later { problem, retry_after }) } else { Err(CallError::Refused(problem)) }
+    if matches!(status, 502..=504) {
+        Err(CallError::Later { problem, retry_after })
+    } else {
+        Err(CallError::Refused(problem))
+    }
 }
 
 /// The words of the innermost error say what happened; the outer ones only repeat the address.
@@ -198,6 +223,7 @@ fn unreachable(url: &str, error: &reqwest::Error) -> CallError {
 }
 
 fn data(body: Value) -> Result<Value, CallError> {
-    let messages: Vec<_> = body["errors"].as_array().into_iter().flatten().filter_map(|e| e["message"].as_str()).collect();
+    let messages: Vec<_> =
+        body["errors"].as_array().into_iter().flatten().filter_map(|e| e["message"].as_str()).collect();
     if messages.is_empty() { Ok(body["data"].clone()) } else { Err(CallError::Query(messages.join("; "))) }
 }

@@ -15,10 +15,11 @@ impl std::fmt::Display for Words<'_> {
         for error in &problem.errors {
             write!(f, "\n  {}: {}", error.pointer, error.message)?;
         }
-        if let Some(allowed) = &problem.allowed {
-            write!(f, "\n  allowed now: {}", allowed.join(", "))?;
+        match problem.allowed.as_deref() {
+            Some([]) => write!(f, "\n  nothing is allowed any more"),
+            Some(allowed) => write!(f, "\n  allowed now: {}", allowed.join(", ")),
+            None => write!(f, "\n  {}", problem.advice),
         }
-        write!(f, "\n  {}", problem.advice)
     }
 }
 
@@ -37,7 +38,9 @@ pub(crate) enum CallError {
         retry_after: Option<Duration>,
     },
     /// Nothing came back.
-    #[error("{url} cannot be reached: {problem}. Start Gesta with `gesta dev`, or name its address with --url")]
+    #[error(
+        "{url} cannot be reached: {problem}. Start Gesta with `gesta dev`, or name its address with --url"
+    )]
     Unreachable {
         /// Address.
         url: String,

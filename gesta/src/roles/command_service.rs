@@ -38,14 +38,22 @@ pub(crate) fn start(process: &Process, log: &Log) -> anyhow::Result<Service> {
     process.spawn(async move {
         loop {
             let status = watched.status();
-            let stopped: Vec<_> = status.stopped().map(|(shard, place)| format!("shard {shard}: {place}")).collect();
+            let stopped: Vec<_> =
+                status.stopped().map(|(shard, place)| format!("shard {shard}: {place}")).collect();
             if status.is_ready() {
                 health.ready(PART);
             } else if stopped.is_empty() {
-                let waiting = status.shards.iter().map(|shard| shard.end.saturating_sub(shard.next_offset)).sum::<u64>();
+                let waiting = status
+                    .shards
+                    .iter()
+                    .map(|shard| shard.end.saturating_sub(shard.next_offset))
+                    .sum::<u64>();
                 health.starting(PART, format!("the shards read the log, {waiting} records to go"));
             } else {
-                health.waiting(PART, format!("stopped by damage: {}; run `gesta log check`", stopped.join("; ")));
+                health.waiting(
+                    PART,
+                    format!("stopped by damage: {}; run `gesta log check`", stopped.join("; ")),
+                );
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -67,14 +75,18 @@ pub(crate) fn edge(settings: &Settings, address: std::net::SocketAddr) -> EdgeCo
 /// # Errors
 /// When a port or the data are taken, or the log is damaged.
 pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
+    let log = open_log(&settings.data).await?;
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
     let mut process = Process::new(settings, stop).await?;
-    let log = open_log(&settings.data).await?;
     let service = start(&process, &log)?;
     process.serve_ops(Some(log));
     let address = listener.local_addr()?;
     tracing::info!(%address, ops = %process.ops_address, "commands are taken");
-    process.serve("commands", listener, ::command_service::http::router(service.clone(), edge(settings, address)));
+    process.serve(
+        "commands",
+        listener,
+        ::command_service::http::router(service.clone(), edge(settings, address)),
+    );
     process.await_stop().await;
     service.shutdown().await;
     process.end().await;

@@ -10,9 +10,9 @@ use super::ports::listen;
 use super::process::Process;
 use super::{command_service, projectors, query_api};
 use crate::cli::demo::{self, DemoArgs, DemoError};
+use crate::out;
 use crate::settings::args::{ConnectionArgs, SettingsArgs};
 use crate::settings::{DEFAULT_LISTEN, Settings};
-use crate::out;
 
 /// Workers of the demo.
 const WORKERS: u32 = 3;
@@ -45,10 +45,10 @@ impl DevArgs {
 /// # Errors
 /// When a port or the data are taken, the log is damaged, or the demo failed.
 pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationToken) -> anyhow::Result<()> {
+    let log = command_service::open_log(&settings.data).await?;
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
     let mut process = Process::new(settings, stop).await?;
     let address = listener.local_addr()?;
-    let log = command_service::open_log(&settings.data).await?;
     let service = command_service::start(&process, &log)?;
     let reads = match &settings.postgres.url {
         Some(url) => {
@@ -57,13 +57,18 @@ pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationT
             query_api::router(settings, url, address, &process)?
         }
         None => {
+            tracing::warn!("{}; commands go on, there are no read models", projectors::NO_DATABASE);
             process.health.waiting("postgres", projectors::NO_DATABASE);
             query_api::without_database()
         }
     };
     process.serve_ops(Some(log));
     let edge = command_service::edge(settings, address);
-    process.serve("commands and queries", listener, ::command_service::http::router(service.clone(), edge).merge(reads));
+    process.serve(
+        "commands and queries",
+        listener,
+        ::command_service::http::router(service.clone(), edge).merge(reads),
+    );
     announce(address, process.ops_address)?;
     let shown = if args.demo { show(&process, address, args).await } else { Ok(()) };
     if !args.once {
@@ -76,12 +81,15 @@ pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationT
 
 fn announce(address: SocketAddr, ops: SocketAddr) -> std::io::Result<()> {
     tracing::info!(%address, %ops, "Gesta runs");
-    out::line(format_args!("Gesta runs at http://{address}/ (commands /api/v1, queries /graphql); health and metrics at http://{ops}/readyz"))
+    out::line(format_args!(
+        "Gesta runs at http://{address}/ (commands /api/v1, queries /graphql); health and metrics at http://{ops}/readyz"
+    ))
 }
 
 /// Shows the demo; on a signal its workers end before the servers go.
 async fn show(process: &Process, address: SocketAddr, args: &DevArgs) -> Result<(), DemoError> {
-    let connection = ConnectionArgs { url: format!("http://{address}"), tenant: "default".into(), actor: None };
+    let connection =
+        ConnectionArgs { url: format!("http://{address}"), tenant: "default".into(), actor: None };
     let demo = DemoArgs { connection, repo: args.repo.clone(), workers: WORKERS };
     let connection = demo.connection.connection("user/demo");
     match Box::pin(demo::run(&connection, &demo, process.stop.clone())).await {

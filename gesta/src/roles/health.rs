@@ -70,15 +70,20 @@ impl Health {
     /// A part is not ready for `reason`; whether it ever was decides how that is called.
     pub(crate) fn waiting(&self, part: &'static str, reason: impl Into<String>) {
         let reason = reason.into();
-        let news = self.with(|inner| {
+        let (news, was_ready) = self.with(|inner| {
             let next = match inner.parts.get(part) {
-                Some(Condition::Ready | Condition::Failing { .. }) => Condition::Failing { reason: reason.clone() },
+                Some(Condition::Ready | Condition::Failing { .. }) => {
+                    Condition::Failing { reason: reason.clone() }
+                }
                 _ => Condition::Starting { reason: reason.clone() },
             };
-            inner.parts.insert(part, next.clone()).is_none_or(|before| before != next)
+            let was_ready = matches!(next, Condition::Failing { .. });
+            (inner.parts.insert(part, next.clone()).is_none_or(|before| before != next), was_ready)
         });
-        if news {
-            tracing::warn!(part, %reason, "not ready");
+        match (news, was_ready) {
+            (true, true) => tracing::warn!(part, %reason, "not ready any more"),
+            (true, false) => tracing::info!(part, %reason, "not ready yet"),
+            (false, _) => {}
         }
     }
 

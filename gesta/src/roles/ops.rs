@@ -94,20 +94,27 @@ struct Asked {
     follow: bool,
 }
 
-async fn events(State(ops): State<Ops>, asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>) -> Response {
+async fn events(
+    State(ops): State<Ops>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Response {
     let asked = match asked {
         Ok(Query(asked)) => asked,
         Err(rejection) => return problem(Code::InvalidQuery, &rejection.body_text()),
     };
     let Some(log) = ops.log.clone() else {
-        return problem(Code::NotReady, "this process owns no log; ask the one that runs the command-service");
+        return problem(
+            Code::NotReady,
+            "this process owns no log; ask the one that runs the command-service",
+        );
     };
     let from = match asked.from.as_deref().unwrap_or("beginning").parse::<From>() {
         Ok(from) => from,
         Err(error) => return problem(Code::InvalidToken, &error),
     };
     let types = asked.r#type.iter().flat_map(|types| types.split(',')).map(str::to_owned).collect();
-    let filter = Filter { types, subject: asked.subject, tenant: asked.tenant, correlation: asked.correlation };
+    let filter =
+        Filter { types, subject: asked.subject, tenant: asked.tenant, correlation: asked.correlation };
     match Feed::new(log, from, filter) {
         Ok(feed) => stream(feed, asked.follow, ops.stop),
         Err(error @ FeedError::Generation { .. }) => problem(Code::InvalidToken, &error.to_string()),
@@ -128,12 +135,22 @@ fn stream(feed: Feed, follow: bool, stop: CancellationToken) -> Response {
             () = gone.closed() => {}
         }
     });
-    let chunks = futures_util::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
-    ([(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")], Body::from_stream(chunks)).into_response()
+    let chunks = futures_util::stream::unfold(receiver, |mut receiver| async {
+        Some((receiver.recv().await?, receiver))
+    });
+    (
+        [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")],
+        Body::from_stream(chunks),
+    )
+        .into_response()
 }
 
 /// Sends lines in chunks until the end of the log or, when following, until nobody listens.
-async fn pump(mut feed: Feed, follow: bool, sender: &mpsc::Sender<Result<Bytes, FeedError>>) -> Result<(), FeedError> {
+async fn pump(
+    mut feed: Feed,
+    follow: bool,
+    sender: &mpsc::Sender<Result<Bytes, FeedError>>,
+) -> Result<(), FeedError> {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
     while let Some(lines) = feed.next().await? {
         append(&mut chunk, &lines);

@@ -12,7 +12,9 @@ const MAX_MOVES: u16 = 100;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BindError {
     /// Another program has the port.
-    #[error("port {port} of {address} is in use by another program; end that one, or choose another port with {flag} HOST:PORT")]
+    #[error(
+        "port {port} of {address} is in use by another program; end that one, or choose another port with {flag} HOST:PORT"
+    )]
     InUse {
         /// Address.
         address: std::net::IpAddr,

@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use ::command_service::http::serve::{self, Limits};
 use ::command_service::http::with_layers;
+use anyhow::Context as _;
 use axum::Router;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -45,7 +45,8 @@ impl Process {
     pub(crate) async fn new(settings: &Settings, stop: CancellationToken) -> anyhow::Result<Self> {
         let files = serve::raise_open_files();
         tracing::debug!(files, "open files allowed");
-        let metrics = PrometheusBuilder::new().install_recorder().context("the metrics cannot be installed")?;
+        let metrics =
+            PrometheusBuilder::new().install_recorder().context("the metrics cannot be installed")?;
         metrics_process::Collector::default().describe();
         let ops = listen(settings.ops.listen, DEFAULT_OPS_LISTEN, "--ops-listen").await?;
         Ok(Self {
@@ -62,7 +63,8 @@ impl Process {
     /// Serves the second port.
     pub(crate) fn serve_ops(&mut self, log: Option<event_log::Log>) {
         let Some(listener) = self.ops.take() else { return };
-        let ops = Ops { health: self.health.clone(), metrics: self.metrics.clone(), log, stop: self.halt.clone() };
+        let ops =
+            Ops { health: self.health.clone(), metrics: self.metrics.clone(), log, stop: self.halt.clone() };
         self.serve("the second port", listener, ops::router(ops));
     }
 

@@ -1,10 +1,12 @@
 //! The projections: from the log into Postgres.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ::projectors::{Options, Progress, Status};
 use anyhow::Context as _;
 use event_log::Log;
+use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 
 use super::command_service::open_log;
@@ -22,6 +24,8 @@ const POSTGRES: &str = "postgres";
 const PROJECTIONS: &str = "projections";
 /// First and longest wait before Postgres is tried again.
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// Postgres counts as away when it takes longer to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// Time between two looks whether Postgres is there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -48,32 +52,62 @@ pub(crate) fn start(process: &Process, log: Log, url: PostgresUrl, connections: 
     });
 }
 
-async fn project(log: &Log, url: &PostgresUrl, connections: u32, health: &Health, halt: CancellationToken) -> anyhow::Result<()> {
+async fn project(
+    log: &Log,
+    url: &PostgresUrl,
+    connections: u32,
+    health: &Health,
+    halt: CancellationToken,
+) -> anyhow::Result<()> {
     migrate(url.clone()).await?;
     let pool = migrations::projector_pool(url.reveal(), connections)?;
     let options = Options::default();
     let status = options.status.clone();
     tokio::select! {
         ended = ::projectors::run(log.clone(), pool, options, halt) => Ok(ended?),
-        () = tell(&status, health) => Ok(()),
+        () = tell(&status, log.genesis().shards, health) => Ok(()),
     }
 }
 
 /// Keeps `/readyz` told how the projections are.
-async fn tell(status: &Status, health: &Health) {
-    let behind = |progress: &Progress| progress.lag_records() > MAX_LAG_RECORDS && progress.lag(chrono::Utc::now()) > MAX_LAG;
+async fn tell(status: &Status, shards: u16, health: &Health) {
+    let behind = |progress: &Progress| {
+        progress.lag_records() > MAX_LAG_RECORDS && progress.lag(chrono::Utc::now()) > MAX_LAG
+    };
     loop {
+        let begun = status.all().iter().map(|progress| progress.shard).collect::<BTreeSet<_>>().len();
         match status.ready() {
-            Err(reason) => health.waiting(PROJECTIONS, reason),
-            Ok(()) => match status.all().iter().filter(|progress| behind(progress)).max_by_key(|progress| progress.lag_records()) {
+            Ok(()) if begun < usize::from(shards) => {
+                health.waiting(PROJECTIONS, format!("{begun} of {shards} shards have begun"))
+            }
+            Err(reasons) => health.waiting(PROJECTIONS, first(&reasons)),
+            Ok(()) => match status
+                .all()
+                .iter()
+                .filter(|progress| behind(progress))
+                .max_by_key(|progress| progress.lag_records())
+            {
                 None => health.ready(PROJECTIONS),
                 Some(last) => {
                     let records = last.lag_records();
-                    health.waiting(PROJECTIONS, format!("{} of shard {} is {records} records behind", last.name, last.shard));
+                    health.waiting(
+                        PROJECTIONS,
+                        format!("{} of shard {} is {records} records behind", last.name, last.shard),
+                    );
                 }
             },
         }
         tokio::time::sleep(TELL_EVERY).await;
+    }
+}
+
+/// The first of many equal reasons: every projection of every shard has one.
+fn first(reasons: &str) -> String {
+    let mut lines = reasons.lines();
+    let first = lines.next().unwrap_or_default();
+    match lines.count() {
+        0 => first.to_owned(),
+        more => format!("{first} (and {more} more like it; see `projections` in GraphQL)"),
     }
 }
 
@@ -94,7 +128,9 @@ async fn migrate(url: PostgresUrl) -> anyhow::Result<()> {
 /// When the address cannot be used.
 pub(crate) fn watch_postgres(process: &Process, url: &PostgresUrl) -> anyhow::Result<()> {
     process.health.starting(POSTGRES, "not asked yet");
-    let pool = migrations::query_pool(url.reveal(), 1)?;
+    // No role: whether the server answers must be known before the first migration made the roles.
+    let pool =
+        PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN).connect_lazy(url.reveal())?;
     let (health, halt, shown) = (process.health.clone(), process.halt.clone(), url.to_string());
     process.spawn(async move {
         loop {
@@ -104,7 +140,10 @@ pub(crate) fn watch_postgres(process: &Process, url: &PostgresUrl) -> anyhow::Re
             };
             match asked {
                 Ok(_) => health.ready(POSTGRES),
-                Err(error) => health.waiting(POSTGRES, format!("{shown} does not answer: {error}; commands go on, read models wait")),
+                Err(error) => health.waiting(
+                    POSTGRES,
+                    format!("{shown} does not answer: {error}; commands go on, read models wait"),
+                ),
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -136,5 +175,4 @@ pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow:
 }
 
 /// What to do without a database.
-pub(crate) const NO_DATABASE: &str =
-    "no database is configured; set GESTA_POSTGRES_URL, --postgres-url or postgres.url in the configuration file";
+pub(crate) const NO_DATABASE: &str = "no database is configured; set GESTA_POSTGRES_URL, --postgres-url or postgres.url in the configuration file";

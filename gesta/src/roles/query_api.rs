@@ -35,7 +35,10 @@ pub(crate) fn router(
 /// Answers in place of the read side where no database is configured.
 pub(crate) fn without_database() -> Router {
     let answer = || async { problem(Code::Unavailable, NO_DATABASE) };
-    Router::new().route("/graphql", any(answer)).route("/graphql/{*rest}", any(answer)).route("/", any(answer))
+    Router::new()
+        .route("/graphql", any(answer))
+        .route("/graphql/{*rest}", any(answer))
+        .route("/", any(answer))
 }
 
 /// Runs the read side alone until a signal.

@@ -57,11 +57,21 @@ pub(crate) struct SettingsArgs {
     #[arg(long, env = "GESTA_DATA_DIR", value_name = "DIR", help_heading = "Configuration")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Postgres for the read models, postgres://user:password@host:port/database.
-    #[arg(long, env = "GESTA_POSTGRES_URL", value_name = "URL", hide_env_values = true, help_heading = "Configuration")]
+    #[arg(
+        long,
+        env = "GESTA_POSTGRES_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        help_heading = "Configuration"
+    )]
     pub(crate) postgres_url: Option<PostgresUrl>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
-    if key.is_empty() { Err("the key is empty; write KEY=VALUE".into()) } else { Ok((key.into(), value.into())) }
+    if key.is_empty() {
+        Err("the key is empty; write KEY=VALUE".into())
+    } else {
+        Ok((key.into(), value.into()))
+    }
 }

@@ -45,7 +45,8 @@ pub(crate) enum SettingsError {
 /// # Errors
 /// [`SettingsError`] names the key, and the file where it stands.
 pub(crate) fn load(args: &SettingsArgs) -> Result<Settings, SettingsError> {
-    let environment = Environment::with_prefix("GESTA").prefix_separator("__").separator("__").try_parsing(true);
+    let environment =
+        Environment::with_prefix("GESTA").prefix_separator("__").separator("__").try_parsing(true);
     let mut settings = layers(args, environment, Path::new(DEFAULT_FILE))?;
     if let Some(listen) = args.listen {
         settings.server.listen = Some(listen);
@@ -88,8 +89,11 @@ fn parsed(text: &str) -> config::Value {
 
 fn complete(mut settings: Settings) -> Result<Settings, SettingsError> {
     if let (None, Some(path)) = (&settings.postgres.url, &settings.postgres.url_file) {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| SettingsError::File { key: "postgres.url_file", path: path.clone(), error })?;
+        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::File {
+            key: "postgres.url_file",
+            path: path.clone(),
+            error,
+        })?;
         let url: PostgresUrl = text.parse().map_err(|problem| SettingsError::Value {
             key: "postgres.url_file",
             value: path.display().to_string(),
@@ -97,7 +101,8 @@ fn complete(mut settings: Settings) -> Result<Settings, SettingsError> {
         })?;
         settings.postgres.url = Some(url);
     }
-    let value = |key, value: String, problem: &str| SettingsError::Value { key, value, problem: problem.into() };
+    let value =
+        |key, value: String, problem: &str| SettingsError::Value { key, value, problem: problem.into() };
     let shards = settings.data.shards;
     if shards == 0 || shards > MAX_SHARDS {
         return Err(value("data.shards", shards.to_string(), "a log has 1 to 1024 shards"));
@@ -106,7 +111,16 @@ fn complete(mut settings: Settings) -> Result<Settings, SettingsError> {
         return Err(value("postgres.max_connections", "0".into(), "at least one connection is needed"));
     }
     if let Some(name) = settings.queues.named.keys().find(|name| !schemas::ids::is_stream_part(name)) {
-        return Err(value("queues.named", name.clone(), "a queue's name has 1 to 64 characters of A-Z a-z 0-9 _ -"));
+        return Err(value(
+            "queues.named",
+            name.clone(),
+            "a queue's name has 1 to 64 characters of A-Z a-z 0-9 _ -",
+        ));
+    }
+    for (name, policy) in &settings.queues.named {
+        if let Some(fault) = policy.fault() {
+            return Err(value("queues.named", name.clone(), &fault));
+        }
     }
     Ok(settings)
 }
@@ -117,7 +131,11 @@ mod tests {
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
         let map = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Environment::with_prefix("GESTA").prefix_separator("__").separator("__").try_parsing(true).source(Some(map))
+        Environment::with_prefix("GESTA")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(map))
     }
 
     fn read(file: &str, pairs: &[(&str, &str)], set: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -159,5 +177,7 @@ mod tests {
         assert!(text.contains("data.shards = 0"), "{text}");
         let text = read("[server]\nlisten = \"here\"\n", &[], &[]).unwrap_err().to_string();
         assert!(text.contains("server.listen"), "{text}");
+        let text = read("[queues.named.q]\nmaxAttempts = 0\n", &[], &[]).unwrap_err().to_string();
+        assert!(text.contains("maxAttempts is 0; it goes from 1 to 100"), "{text}");
     }
 }

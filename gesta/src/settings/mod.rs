@@ -7,7 +7,6 @@ mod show;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -89,14 +88,11 @@ pub(crate) struct Postgres {
     pub(crate) url_file: Option<PathBuf>,
     /// Most connections of the projections, and of the queries.
     pub(crate) max_connections: u32,
-    /// Longest wait for a connection before a query is refused.
-    #[serde(with = "humantime_serde")]
-    pub(crate) acquire_timeout: Duration,
 }
 
 impl Default for Postgres {
     fn default() -> Self {
-        Self { url: None, url_file: None, max_connections: 10, acquire_timeout: Duration::from_secs(2) }
+        Self { url: None, url_file: None, max_connections: 10 }
     }
 }
 

@@ -44,7 +44,8 @@ impl fmt::Display for PostgresUrl {
         let pairs: Vec<_> = url.query_pairs().into_owned().collect();
         if !pairs.is_empty() {
             let secret = |key: &str| key.contains("password");
-            let shown = pairs.iter().map(|(key, value)| (key, if secret(key) { "***" } else { value.as_str() }));
+            let shown =
+                pairs.iter().map(|(key, value)| (key, if secret(key) { "***" } else { value.as_str() }));
             url.query_pairs_mut().clear().extend_pairs(shown);
         }
         if hidden { f.write_str(url.as_str()) } else { f.write_str("***") }

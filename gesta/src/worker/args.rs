@@ -57,7 +57,8 @@ pub(crate) struct WorkerArgs {
 
 /// Reads `500ms`, `10s`, `2m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    humantime_serde::re::humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 500ms, 10s or 2m"))
+    humantime_serde::re::humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 500ms, 10s or 2m"))
 }
 
 impl WorkerArgs {

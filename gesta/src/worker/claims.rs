@@ -29,11 +29,12 @@ impl Claims {
         let body = json!({ "worker": self.worker, "queues": self.queues, "max": max, "wait": wait });
         let key = format!("claim-{}", Uuid::new_v4());
         let reply = self.client.command_within("tasks/claim", &key, &body, &[], self.wait).await?;
-        let granted: ClaimAnswer = serde_json::from_value(reply.body).map_err(|error| CallError::Foreign {
-            url: format!("{}/api/v1/tasks/claim", self.client.base()),
-            status: 200,
-            problem: error.to_string(),
-        })?;
+        let granted: ClaimAnswer =
+            serde_json::from_value(reply.body).map_err(|error| CallError::Foreign {
+                url: format!("{}/api/v1/tasks/claim", self.client.base()),
+                status: 200,
+                problem: error.to_string(),
+            })?;
         Ok(granted.tasks)
     }
 }

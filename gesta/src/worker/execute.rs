@@ -13,6 +13,9 @@ use super::inventory::{self, WorkError};
 use super::report::Report;
 use crate::client::{CallError, Client};
 
+/// Asks whether a task is to be cancelled.
+const CANCEL: &str = "query Cancel($id: ID!) { task(id: $id) { cancelRequestedAt } }";
+
 /// How a task ended for this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -61,7 +64,7 @@ impl Execution {
     pub(super) async fn run(self) -> Outcome {
         let outcome = match self.attempt().await {
             Ok(outcome) => outcome,
-            Err(error) => self.refused(&error).await,
+            Err(error) => self.refused(&error),
         };
         self.report.task(
             match outcome {
@@ -87,6 +90,10 @@ impl Execution {
             Ok(result) => {
                 self.act("complete", json!({ "result": result })).await?;
                 Ok(Outcome::Succeeded)
+            }
+            Err(WorkError::Cancelled) => {
+                self.act("acknowledge-cancel", json!({})).await?;
+                Ok(Outcome::Cancelled)
             }
             Err(error) => {
                 let body = json!({ "retriable": error.retriable(), "reason": error.reason(), "error": error.to_string() });
@@ -114,6 +121,9 @@ impl Execution {
                 _ = renewals.tick() => {
                     renewed += 1;
                     self.keep(self.send(&patient, "renew", &format!("{renewed}"), json!({})).await)?;
+                    if self.cancel_requested().await {
+                        return Ok(Err(WorkError::Cancelled));
+                    }
                 }
                 _ = reports.tick() => {
                     let progress = gauge.progress.load(Ordering::Relaxed).min(99);
@@ -125,6 +135,14 @@ impl Execution {
                 () = self.give_up.cancelled(), if !gauge.stop.load(Ordering::Relaxed) => gauge.stop.store(true, Ordering::Relaxed),
             }
         }
+    }
+
+    /// Whether someone wants the task cancelled. Only the read side tells, so no answer means no: the
+    /// grace period ends a task whose worker does not hear of it.
+    async fn cancel_requested(&self) -> bool {
+        let asked =
+            self.client.with_patience(Duration::ZERO).query(CANCEL, json!({ "id": self.lease.id })).await;
+        asked.is_ok_and(|data| data.pointer("/task/cancelRequestedAt").is_some_and(|at| !at.is_null()))
     }
 
     /// A service that cannot be reached now may be there before the lease is over; a refusal is final.
@@ -151,18 +169,14 @@ impl Execution {
     }
 
     /// What a refused command means for the task.
-    async fn refused(&self, error: &CallError) -> Outcome {
-        if let CallError::Refused(problem) = error {
-            let cancelled = problem.allowed.iter().flatten().any(|command| command == "task.acknowledge_cancel");
-            if cancelled && self.act("acknowledge-cancel", json!({})).await.is_ok() {
-                return Outcome::Cancelled;
-            }
-        }
+    fn refused(&self, error: &CallError) -> Outcome {
         match error.code() {
             Some("stale_fencing_token" | "lease_held_by_other" | "transition_refused") => {
                 tracing::info!(task = %self.lease.id, token = self.lease.fencing_token, "the lease is no longer ours");
             }
-            _ => tracing::error!(task = %self.lease.id, %error, "the task cannot go on; its lease will run out"),
+            _ => {
+                tracing::error!(task = %self.lease.id, %error, "the task cannot go on; its lease will run out")
+            }
         }
         Outcome::Lost
     }

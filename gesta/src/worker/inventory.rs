@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokei::LanguageType;
 
 use super::execute::Gauge;
+use super::language::language;
 use super::walk::{Range, files};
 
 /// Largest files that a result names.
@@ -94,6 +94,8 @@ pub(super) enum WorkError {
     Walk(ignore::Error),
     #[error("the worker was told to stop")]
     Stopped,
+    #[error("the task was cancelled")]
+    Cancelled,
     #[error("the work broke off: {0}")]
     Broken(String),
 }
@@ -107,6 +109,7 @@ impl WorkError {
             Self::Repo { .. } => "repository_unreadable",
             Self::Walk(_) => "walk_failed",
             Self::Stopped => "worker_stopped",
+            Self::Cancelled => "cancelled",
             Self::Broken(_) => "work_broke_off",
         }
     }
@@ -118,7 +121,11 @@ impl WorkError {
 }
 
 /// Does the work of one task on this thread.
-pub(super) fn perform(kind: &str, payload: &Map<String, Value>, gauge: &Gauge) -> Result<Map<String, Value>, WorkError> {
+pub(super) fn perform(
+    kind: &str,
+    payload: &Map<String, Value>,
+    gauge: &Gauge,
+) -> Result<Map<String, Value>, WorkError> {
     if kind != "inventory" {
         return Err(WorkError::UnknownKind(kind.to_owned()));
     }
@@ -136,7 +143,10 @@ fn take(order: &Order, gauge: &Gauge) -> Result<Inventory, WorkError> {
     let mut due = Instant::now();
     let range = Range { from: order.from.clone(), until: order.until.clone() };
     for path in files(&order.repo, range) {
-        due += order.max_files_per_second.filter(|rate| *rate > 0.0).map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
+        due += order
+            .max_files_per_second
+            .filter(|rate| *rate > 0.0)
+            .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
         await_turn(due, gauge)?;
         inventory.add(&order.repo, &path.map_err(WorkError::Walk)?);
         let percent = inventory.files * 100 / order.files.max(inventory.files).max(1);
@@ -174,8 +184,7 @@ impl Inventory {
             return;
         };
         self.lines += lines;
-        let name = LanguageType::from_path(&full, &tokei::Config::default()).map_or("other", LanguageType::name);
-        let share = self.languages.entry(name.to_owned()).or_default();
+        let share = self.languages.entry(language(path)).or_default();
         share.files += 1;
         share.lines += lines;
     }
@@ -238,7 +247,7 @@ mod tests {
         let result = perform("inventory", payload.as_object().unwrap(), &gauge).unwrap();
         let found: Inventory = serde_json::from_value(Value::Object(result)).unwrap();
         assert_eq!((found.files, found.binary_files, found.lines, found.bytes), (4, 1, 3, 27));
-        assert_eq!(found.languages["Rust"], Share { files: 1, lines: 2 });
+        assert_eq!(found.languages["rust"], Share { files: 1, lines: 2 });
         assert_eq!(found.languages["other"], Share { files: 1, lines: 0 });
         assert_eq!(found.largest[0].path, "a.rs");
         assert_eq!(gauge.progress.load(Ordering::Relaxed), 100);
@@ -248,7 +257,11 @@ mod tests {
     fn parts_add_up_to_the_whole() {
         let large = |bytes, path: &str| Large { bytes, path: path.into() };
         let mut sum = Inventory { files: 1, largest: vec![large(5, "a")], ..Inventory::default() };
-        sum.merge(Inventory { files: 2, largest: vec![large(9, "b"), large(1, "c")], ..Inventory::default() });
+        sum.merge(Inventory {
+            files: 2,
+            largest: vec![large(9, "b"), large(1, "c")],
+            ..Inventory::default()
+        });
         assert_eq!(sum.files, 3);
         assert_eq!(sum.largest, [large(9, "b"), large(5, "a"), large(1, "c")]);
     }

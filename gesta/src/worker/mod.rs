@@ -8,6 +8,7 @@ mod args;
 mod claims;
 mod execute;
 pub(crate) mod inventory;
+mod language;
 mod limit;
 mod report;
 pub(crate) mod walk;
@@ -78,7 +79,11 @@ impl Totals {
 ///
 /// # Errors
 /// [`CallError`] when Gesta refuses the worker or stays out of reach.
-pub(crate) async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<Totals, CallError> {
+pub(crate) async fn run(
+    client: Client,
+    options: Options,
+    stop: CancellationToken,
+) -> Result<Totals, CallError> {
     let agent = Agent::register(&client, &options).await?;
     let report = Report::new(options.ndjson, agent.id());
     report.agent("registered");

@@ -17,7 +17,8 @@ pub(crate) struct Range {
 
 impl Range {
     fn holds(&self, path: &Path) -> bool {
-        self.from.as_deref().is_none_or(|from| path >= from) && self.until.as_deref().is_none_or(|until| path < until)
+        self.from.as_deref().is_none_or(|from| path >= from)
+            && self.until.as_deref().is_none_or(|until| path < until)
     }
 
     /// Whether anything below the folder `path` can be part.
@@ -61,7 +62,17 @@ mod tests {
 
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        for path in ["a/x.rs", "a/y.rs", "a-b/z.rs", "a.rs", "b/c/d.py", "b/e", "target/junk", ".git/config", ".ci/run"] {
+        for path in [
+            "a/x.rs",
+            "a/y.rs",
+            "a-b/z.rs",
+            "a.rs",
+            "b/c/d.py",
+            "b/e",
+            "target/junk",
+            ".git/config",
+            ".ci/run",
+        ] {
             let path = dir.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "one\ntwo\n").unwrap();
@@ -80,7 +91,10 @@ mod tests {
         let all = list(dir.path(), Range::default());
         assert!(all.is_sorted(), "{all:?}");
         let names: Vec<_> = all.iter().map(|path| path.to_str().unwrap()).collect();
-        assert_eq!(names, [".ci/run", ".gitignore", "a/x.rs", "a/y.rs", "a-b/z.rs", "a.rs", "b/c/d.py", "b/e"]);
+        assert_eq!(
+            names,
+            [".ci/run", ".gitignore", "a/x.rs", "a/y.rs", "a-b/z.rs", "a.rs", "b/c/d.py", "b/e"]
+        );
     }
 
     #[test]
@@ -90,9 +104,9 @@ mod tests {
         for first in 0..all.len() {
             for second in first..all.len() {
                 let cuts = [None, Some(all[first].clone()), Some(all[second].clone()), None];
-                let parts = cuts.windows(2).flat_map(|cut| {
-                    list(dir.path(), Range { from: cut[0].clone(), until: cut[1].clone() })
-                });
+                let parts = cuts
+                    .windows(2)
+                    .flat_map(|cut| list(dir.path(), Range { from: cut[0].clone(), until: cut[1].clone() }));
                 assert_eq!(parts.collect::<Vec<_>>(), all, "cut at {first} and {second}");
             }
         }

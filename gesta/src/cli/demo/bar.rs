@@ -32,7 +32,9 @@ impl Bar {
         let step = done * STEPS / self.all.max(1);
         match &self.bar {
             Some(bar) => bar.set_position(done as u64),
-            None if step > self.told.swap(step, Ordering::Relaxed) => self.say(&format!("{done} of {} tasks done", self.all)),
+            None if step > self.told.swap(step, Ordering::Relaxed) => {
+                self.say(&format!("{done} of {} tasks done", self.all))
+            }
             None => {}
         }
     }

@@ -25,7 +25,6 @@ const LINES: usize = 1_024;
 struct Line {
     what: String,
     worker: String,
-    task: Option<String>,
 }
 
 /// One worker.
@@ -33,7 +32,6 @@ struct Member {
     label: String,
     process: Child,
     agent: Option<String>,
-    held: Vec<String>,
     killed: bool,
 }
 
@@ -56,7 +54,7 @@ impl Fleet {
             let label = format!("worker-{number}");
             let mut process = command(connection, queue, &label)?.spawn()?;
             listen(members.len(), &mut process, sender.clone());
-            members.push(Member { label, process, agent: None, held: Vec::new(), killed: false });
+            members.push(Member { label, process, agent: None, killed: false });
         }
         Ok(Self { members, lines, succeeded: 0 })
     }
@@ -69,16 +67,8 @@ impl Fleet {
         };
         let worker = &mut self.members[member];
         worker.agent = Some(line.worker);
-        let Some(task) = line.task else { return None };
-        match line.what.as_str() {
-            "claimed" => worker.held.push(task),
-            "started" => return Some(member),
-            ended => {
-                worker.held.retain(|held| *held != task);
-                self.succeeded += usize::from(ended == "succeeded");
-            }
-        }
-        None
+        self.succeeded += usize::from(line.what == "succeeded");
+        (line.what == "started").then_some(member)
     }
 
     /// Tasks that the workers have completed.
@@ -98,9 +88,8 @@ impl Fleet {
         worker.killed = true;
         match worker.process.kill().await {
             Ok(()) => format!(
-                "killed {} (process {id}) on purpose; it held {} tasks, which others finish when their leases run out",
-                worker.label,
-                worker.held.len()
+                "killed {} (process {id}) on purpose, in the middle of a task; another worker goes on when its lease has run out",
+                worker.label
             ),
             Err(error) => format!("{} (process {id}) could not be killed: {error}", worker.label),
         }
@@ -108,7 +97,8 @@ impl Fleet {
 
     /// Label by agent id.
     pub(super) fn labels(&self) -> BTreeMap<&str, &str> {
-        let named = self.members.iter().filter_map(|member| Some((member.agent.as_deref()?, member.label.as_str())));
+        let named =
+            self.members.iter().filter_map(|member| Some((member.agent.as_deref()?, member.label.as_str())));
         named.collect()
     }
 
@@ -137,7 +127,18 @@ fn command(connection: &Connection, queue: &str, label: &str) -> io::Result<Comm
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["--log-level", "warn", "worker", "--output", "ndjson", "--stop-with-stdin"])
-        .args(["--grace", "1s", "--heartbeat", "3s", "--wait", "5s", "--patience", "20s", "--progress-every", "200ms"])
+        .args([
+            "--grace",
+            "1s",
+            "--heartbeat",
+            "3s",
+            "--wait",
+            "5s",
+            "--patience",
+            "20s",
+            "--progress-every",
+            "200ms",
+        ])
         .args(["--url", &connection.url, "--tenant", &connection.tenant, "--label", label, "--queues", queue])
         .args(["--concurrency", &CONCURRENCY.to_string()])
         // A group of its own: Ctrl-C reaches the one who started it, which then ends it in order.

@@ -97,7 +97,11 @@ struct Job {
 ///
 /// # Errors
 /// [`DemoError`].
-pub(crate) async fn run(connection: &Connection, args: &DemoArgs, stop: CancellationToken) -> Result<(), DemoError> {
+pub(crate) async fn run(
+    connection: &Connection,
+    args: &DemoArgs,
+    stop: CancellationToken,
+) -> Result<(), DemoError> {
     let begun = Instant::now();
     let client = Client::new(connection)?.with_patience(STANDSTILL);
     let repo = args.repo.clone();

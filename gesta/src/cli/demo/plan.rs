@@ -95,10 +95,17 @@ mod tests {
         for count in [1, 2, 23, 24, 25, 500, 10_000] {
             let found = names(count);
             let orders = split(Path::new("/r"), &found);
-            assert!(orders.len() <= MAX_TASKS && orders.len() >= MIN_TASKS.min(count), "{count}: {}", orders.len());
+            assert!(
+                orders.len() <= MAX_TASKS && orders.len() >= MIN_TASKS.min(count),
+                "{count}: {}",
+                orders.len()
+            );
             assert_eq!(orders.iter().map(|(_, order)| order.files).sum::<u64>(), count as u64);
             assert_eq!((&orders[0].1.from, &orders[orders.len() - 1].1.until), (&None, &None));
-            assert!(orders.windows(2).all(|pair| pair[0].1.until == pair[1].1.from), "a gap between two parts");
+            assert!(
+                orders.windows(2).all(|pair| pair[0].1.until == pair[1].1.from),
+                "a gap between two parts"
+            );
         }
     }
 

@@ -22,12 +22,13 @@ pub(super) const PROGRESS: &str =
 pub(super) const QUERY: &str = "\
 query Job($queue: String!) {
   tasks(first: 100, filter: { queue: [$queue] }) {
-    nodes { id title state result failure { reason error } attempts(first: 5) { attempt worker outcome } }
+    nodes { id title state result failure { reason error } attempts(first: 5) { fencingToken worker outcome } }
   }
 }";
 
 /// The same query in the short form that a person copies.
-const COPY: &str = "{ tasks(first: 100, filter: { queue: [\"QUEUE\"] }) { nodes { title state worker attempt result } } }";
+const COPY: &str =
+    "{ tasks(first: 100, filter: { queue: [\"QUEUE\"] }) { nodes { title state worker attempt result } } }";
 
 /// Languages that the table names.
 const MAX_LANGUAGES: usize = 12;
@@ -52,7 +53,8 @@ struct Failure {
 
 #[derive(Debug, Deserialize)]
 struct Attempt {
-    attempt: u32,
+    #[serde(rename = "fencingToken")]
+    fencing_token: u32,
     worker: String,
     outcome: Option<String>,
 }
@@ -114,10 +116,12 @@ impl Report {
 
     /// Tasks per agent, and what each lost.
     fn workers(&self) -> String {
-        let mut rows: BTreeMap<&str, (u32, u32)> = self.labels.values().map(|label| (label.as_str(), (0, 0))).collect();
+        let mut rows: BTreeMap<&str, (u32, u32)> =
+            self.labels.values().map(|label| (label.as_str(), (0, 0))).collect();
         for attempt in self.tasks.iter().flat_map(|task| &task.attempts) {
             let row = rows.entry(self.label(&attempt.worker)).or_default();
-            let won = attempt.outcome.as_deref().is_some_and(|outcome| outcome.eq_ignore_ascii_case("succeeded"));
+            let won =
+                attempt.outcome.as_deref().is_some_and(|outcome| outcome.eq_ignore_ascii_case("succeeded"));
             if won { row.0 += 1 } else { row.1 += 1 }
         }
         let mut shown = table(&["agent", "tasks completed", "leases lost", ""]);
@@ -135,7 +139,7 @@ impl Report {
         for task in &self.tasks {
             let workers: BTreeSet<_> = task.attempts.iter().map(|attempt| &attempt.worker).collect();
             let mut attempts: Vec<_> = task.attempts.iter().collect();
-            attempts.sort_by_key(|attempt| attempt.attempt);
+            attempts.sort_by_key(|attempt| attempt.fencing_token);
             if let (true, Some(first), Some(last)) = (workers.len() > 1, attempts.first(), attempts.last()) {
                 let (from, to) = (self.label(&first.worker), self.label(&last.worker));
                 // Writing to a string cannot fail.
@@ -147,8 +151,18 @@ impl Report {
 
     fn failures(&self) -> String {
         let lost = self.tasks.iter().filter(|task| !task.state.eq_ignore_ascii_case("succeeded"));
-        lost.map(|task| format!("{} is {}: {}\n", task.title, task.state, task.failure.as_ref().and_then(|failure| failure.error.as_deref().or(failure.reason.as_deref())).unwrap_or("no error given")))
-            .collect()
+        lost.map(|task| {
+            format!(
+                "{} is {}: {}\n",
+                task.title,
+                task.state,
+                task.failure
+                    .as_ref()
+                    .and_then(|failure| failure.error.as_deref().or(failure.reason.as_deref()))
+                    .unwrap_or("no error given")
+            )
+        })
+        .collect()
     }
 }
 
@@ -186,6 +200,8 @@ pub(super) fn farewell(connection: &Connection, job: &Job) -> Result<(), DemoErr
     ))?;
     out::line("the query behind the table (paste it into the explorer, or):")?;
     let body = serde_json::json!({ "query": query });
-    out::line(format_args!("  curl -s {url}/graphql -H 'content-type: application/json' \\\n    -d '{body}'"))?;
+    out::line(format_args!(
+        "  curl -s {url}/graphql -H 'content-type: application/json' \\\n    -d '{body}'"
+    ))?;
     Ok(())
 }

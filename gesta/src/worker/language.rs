@@ -1,0 +1,36 @@
+//! The language of a file, by its name, as the walker's own table of file types has it.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use ignore::types::{Types, TypesBuilder};
+
+static TYPES: LazyLock<Types> = LazyLock::new(|| {
+    let mut builder = TypesBuilder::new();
+    builder.add_defaults().select("all");
+    builder.build().expect("the library's own table is well-formed")
+});
+
+/// What a file whose type is not in the table counts as.
+const OTHER: &str = "other";
+
+/// Name of the file's type, for example `rust`.
+pub(super) fn language(path: &Path) -> String {
+    let matched = TYPES.matched(path, false);
+    let definition = matched.inner().and_then(|glob| glob.file_type_def());
+    definition.map_or(OTHER, |definition| definition.name()).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_language() {
+        for (path, name) in
+            [("src/a.rs", "rust"), ("go.mod/x.go", "go"), ("b.java", "java"), ("LOG.xyz", OTHER)]
+        {
+            assert_eq!(language(Path::new(path)), name, "{path}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The real program: started as a user starts it, with a data folder and a database of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod configuration;
+mod database;
+mod demo;
+mod events;
+mod gesta;
+mod postgres_gone;
+mod python;
+mod takeover;
+mod worker;
