@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::api::Api;
-use crate::rows::{applied, event, event_id, id, insert, task};
+use crate::rows::{agent, applied, event, event_id, id, insert, task};
 
 /// A socket that speaks the protocol by hand, so that it can also break it.
 pub(crate) struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -183,4 +183,28 @@ async fn a_feed_survives_an_outage_of_the_database() {
     }
     client.subscribe("2", "{ tasks { totalCount } }", json!({})).await;
     assert_eq!(client.item("tasks").await, json!({"totalCount": 0}));
+}
+
+/// AGENT-21: an agent that changes is shown as it is; other agents and other aggregates are not.
+#[tokio::test]
+async fn a_changed_agent_is_shown_with_its_row() {
+    let api = Api::start().await;
+    let address = api.serve().await;
+    let about = json!({"aggregate_type": "agent"});
+    for (number, offset, model) in [(1, 1, "m-1"), (2, 2, "m-2"), (3, 3, "m-2")] {
+        insert(&api.writer, "agent_list", agent("acme", number, json!({"model": model}))).await;
+        insert(&api.writer, "event_journal", event("acme", number, 1, offset, about.clone())).await;
+    }
+    insert(&api.writer, "event_journal", event("acme", 9, 1, 4, json!({}))).await;
+    applied(&api.writer, &["event_journal", "agent_list"], 0, 5).await;
+    let mut client = Client::greeted(address, "acme").await;
+    let query = "subscription($after: String, $filter: AgentChangedFilter) {
+        agentChanged(after: $after, filter: $filter) { cursor agent { id model } } }";
+    let start = schemas::position::Token::of(1, 0, 0).to_string();
+    client.subscribe("1", query, json!({"after": start, "filter": {"model": "m-2"}})).await;
+    for number in [2, 3] {
+        assert_eq!(client.item("agentChanged").await["agent"], json!({"id": id(number), "model": "m-2"}));
+    }
+    client.subscribe("2", query, json!({"after": start, "filter": {"id": id(1)}})).await;
+    assert_eq!(client.item("agentChanged").await["agent"]["id"], json!(id(1)));
 }

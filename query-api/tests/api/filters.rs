@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::rows::{agent, at, id, insert, task};
+use crate::rows::{agent, at, event, event_id, id, insert, task};
 
 async fn ids(api: &Api, field: &str, filter: &str) -> Vec<String> {
     let query = format!("{{ {field}(filter: {filter}) {{ totalCount nodes {{ id }} }} }}");
@@ -124,4 +124,40 @@ async fn agents_are_filtered_and_counted() {
     assert_eq!(*first, busy);
     assert_eq!(data["agents"]["nodes"][3]["availability"], "IDLE", "a lease that ended does not count");
     assert_eq!(data["agents"]["nodes"][3]["tasks"]["nodes"][0]["id"], json!(id(51)));
+}
+
+/// PLAT-1, PLAT-24: every part of the filter on events narrows what is listed.
+#[tokio::test]
+async fn events_are_filtered() {
+    let api = Api::start().await;
+    let rows: [(i64, Value); 5] = [
+        (1, json!({"type": "gesta.work.task.created.v1", "correlation_id": "c", "command_id": "k"})),
+        (2, json!({"causation_id": "cause", "actor_type": "agent", "actor_id": "9", "agent_id": "9"})),
+        (3, json!({"aggregate_type": "agent", "team_id": id(80)})),
+        (4, json!({"shard": 3, "task_id": id(50)})),
+        (5, json!({})),
+    ];
+    for (number, with) in rows {
+        insert(&api.writer, "event_journal", event("acme", number as u64, 1, number, with)).await;
+    }
+    for (filter, numbers) in [
+        ("{}".to_owned(), &[1, 2, 3, 4, 5][..]),
+        ("{types: \"gesta.work.task.created.v1\"}".into(), &[1]),
+        ("{aggregateType: [\"agent\", \"none\"]}".into(), &[3]),
+        (format!("{{aggregateId: \"{}\"}}", id(5)), &[5]),
+        ("{correlationId: \"c\", commandId: \"k\"}".into(), &[1]),
+        ("{causationId: \"cause\"}".into(), &[2]),
+        ("{agentId: \"9\"}".into(), &[2]),
+        ("{actorType: \"agent\", actorId: \"9\"}".into(), &[2]),
+        (format!("{{teamId: \"{}\"}}", id(80)), &[3]),
+        (format!("{{taskId: \"{}\"}}", id(50)), &[4]),
+        ("{shard: 3}".into(), &[4]),
+        (format!("{{since: \"{}\", until: \"{}\"}}", at(2), at(4)), &[2, 3]),
+    ] {
+        let query = format!("{{ events(filter: {filter}, order: TIME_ASC) {{ nodes {{ id }} }} }}");
+        let data = api.data("acme", &query, json!({})).await;
+        let expected: Vec<_> =
+            numbers.iter().map(|number| json!({"id": event_id(&id(*number), 1)})).collect();
+        assert_eq!(data["events"]["nodes"], json!(expected), "{filter}");
+    }
 }
