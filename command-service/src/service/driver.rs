@@ -14,10 +14,12 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::meters::Meters;
+use super::saving::Saving;
 use super::status::ShardStatus;
 use super::wakeups::Wakeups;
 use crate::command::{Answer, Submission};
-use crate::shard::{AppendFailure, Asked, Claim, Input, Mode, Output, RequestId, Shard, Status};
+use crate::shard::{AppendFailure, Asked, Claim, Input, Mode, Output, RequestId, Settings, Shard, Status};
+use crate::store::StoreError;
 
 /// Messages taken at a time before the next batch goes out.
 const BURST: usize = 1_024;
@@ -51,6 +53,7 @@ type Waited<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 enum Event {
     Reported(Report),
     Claimed(Result<Claimed, ClaimError>),
+    Saved(Result<(), StoreError>),
     Messages,
     Woken,
 }
@@ -63,6 +66,10 @@ pub(super) struct Driver {
     pub(super) inbox: mpsc::Receiver<Message>,
     pub(super) wakeups: Arc<Wakeups>,
     pub(super) status: watch::Sender<ShardStatus>,
+    pub(super) settings: Settings,
+    pub(super) saving: Option<Saving>,
+    /// A checkpoint failed: later ones would leave a hole.
+    pub(super) unsaveable: bool,
     pub(super) running: Running,
 }
 
@@ -74,6 +81,7 @@ pub(super) struct Running {
     requests: RequestId,
     append: Waited<Report>,
     claim: Waited<Result<Claimed, ClaimError>>,
+    save: Waited<Result<(), StoreError>>,
     wake: Option<Instant>,
     ends: Option<Instant>,
 }
@@ -87,6 +95,7 @@ impl Running {
             requests: 0,
             append: None,
             claim: None,
+            save: None,
             wake: None,
             ends: None,
         }
@@ -96,6 +105,7 @@ impl Running {
 impl Driver {
     /// Reads the shard, owns it, serves it, until the service ends.
     pub(super) async fn run(mut self) {
+        self.restore(self.settings).await;
         self.catch_up(u64::MAX).await;
         self.step(Input::Lead);
         let mut messages = Vec::with_capacity(BURST);
@@ -104,11 +114,15 @@ impl Driver {
             self.show();
             let ended = self.running.ends.is_some_and(|ends| self.shard.is_idle() || ends <= Instant::now());
             if ended {
-                return;
+                return self.save_last().await;
+            }
+            if self.running.save.is_none() && !self.unsaveable && self.save_is_due() {
+                self.running.save = Some(Box::pin(self.save()));
             }
             match self.event(&mut messages).await {
                 Event::Reported(report) => self.reported(report),
                 Event::Claimed(claimed) => self.claimed(claimed).await,
+                Event::Saved(outcome) => self.saved(outcome),
                 Event::Messages if messages.is_empty() => self.shut_down(),
                 Event::Messages => {
                     for message in messages.drain(..) {
@@ -121,7 +135,7 @@ impl Driver {
     }
 
     async fn event(&mut self, messages: &mut Vec<Message>) -> Event {
-        let Running { append, claim, wake, ends, .. } = &mut self.running;
+        let Running { append, claim, save, wake, ends, .. } = &mut self.running;
         let longest = Instant::now() + MAX_SLEEP;
         let sleep = [*wake, *ends].into_iter().flatten().fold(longest, Instant::min);
         let closed = ends.is_some();
@@ -129,6 +143,7 @@ impl Driver {
             biased;
             report = poll(append), if append.is_some() => { *append = None; Event::Reported(report) }
             claimed = poll(claim), if claim.is_some() => { *claim = None; Event::Claimed(claimed) }
+            saved = poll(save), if save.is_some() => { *save = None; Event::Saved(saved) }
             _ = self.inbox.recv_many(messages, BURST), if !closed => Event::Messages,
             () = tokio::time::sleep_until(sleep) => { *wake = None; Event::Woken }
         }
@@ -141,7 +156,7 @@ impl Driver {
                 let request = self.running.requests;
                 self.running.replies.insert(request, reply);
                 let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
-                let now = self.running.clock.now();
+                let now = self.now();
                 let expires = now.checked_add_signed(wait).unwrap_or(now);
                 self.step(Input::Command(Asked { request, mode, submission, expires }));
             }
@@ -154,10 +169,31 @@ impl Driver {
         self.step(Input::Revoke);
     }
 
-    fn step(&mut self, input: Input) {
-        let outputs = self.shard.step(self.running.clock.now(), input);
+    pub(super) fn step(&mut self, input: Input) {
+        let at = self.now();
+        let input = match self.load(at, &input) {
+            Ok(()) => input,
+            Err(error) => Input::Damaged(error.to_string()),
+        };
+        let outputs = self.shard.step(at, input);
         for output in outputs {
             self.obey(output);
+        }
+    }
+
+    pub(super) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.running.clock.now()
+    }
+
+    /// Ends the checkpoint under way and writes the last one.
+    async fn save_last(&mut self) {
+        if self.running.save.is_some() {
+            let outcome = poll(&mut self.running.save).await;
+            self.saved(outcome);
+        }
+        if self.saving.is_some() && !self.unsaveable && self.shard.unsaved() > 0 {
+            let outcome = self.save().await;
+            self.saved(outcome);
         }
     }
 
@@ -239,6 +275,10 @@ impl Driver {
                 Err(error) => return self.step(Input::Damaged(error.to_string())),
             }
             self.show();
+            if !self.unsaveable && self.save_is_due() && self.running.save.is_none() {
+                let outcome = self.save().await;
+                self.saved(outcome);
+            }
             // Other tasks of this thread come in between, however long the log is.
             tokio::task::yield_now().await;
         }

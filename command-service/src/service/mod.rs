@@ -4,9 +4,11 @@ mod claims;
 mod clock;
 mod driver;
 mod meters;
+mod saving;
 mod status;
 mod wakeups;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,8 +21,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::{Answer, Submission};
-use crate::shard::{Mode, Settings, Shard, Status, limits};
+use crate::shard::{Memory, Mode, Settings, Shard, Status, limits};
+use crate::store::{Store, StoreError};
 use driver::{Driver, Message, Running};
+use saving::Saving;
 pub use status::{ServiceStatus, ShardStatus};
 use wakeups::Wakeups;
 
@@ -34,12 +38,14 @@ pub struct ServiceOptions {
     pub address: String,
     /// Whether a lock keeps every other process from claiming on this log, as on the embedded one.
     pub exclusive: bool,
+    /// Directory of the state store; without one everything is kept in memory and replayed at a start.
+    pub store: Option<PathBuf>,
 }
 
 impl Default for ServiceOptions {
     /// A process of its own on a log that it has locked.
     fn default() -> Self {
-        Self { address: String::new(), exclusive: true }
+        Self { address: String::new(), exclusive: true, store: None }
     }
 }
 
@@ -49,6 +55,9 @@ pub enum StartError {
     /// There is no runtime to run the shards on.
     #[error("the service must be started on a Tokio runtime: {0}")]
     NoRuntime(#[from] tokio::runtime::TryCurrentError),
+    /// The state store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// The command side of a log. Cheap to clone.
@@ -74,14 +83,19 @@ impl Service {
     /// commands are answered with 503. [`Service::ready`] waits for it.
     ///
     /// # Errors
-    /// [`StartError`] without a runtime.
+    /// [`StartError`] without a runtime, or when the state store cannot be used.
     pub fn start(log: &Log, options: &ServiceOptions) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Handle::try_current()?;
+        let store = match &options.store {
+            Some(dir) => Some(Arc::new(Store::open(dir, log.genesis())?)),
+            None => None,
+        };
         let wakeups = Arc::new(Wakeups::default());
         let (mut shards, mut tasks) = (Vec::new(), Vec::new());
         for number in 0..log.genesis().shards {
             let generation = log.genesis().generation;
-            let settings = Settings { shard: number, generation, exclusive: options.exclusive };
+            let (exclusive, memory) = (options.exclusive, Memory::default());
+            let settings = Settings { shard: number, generation, exclusive, memory };
             let shard = Shard::new(settings, Cursor::beginning(log.genesis(), number));
             let begun = ShardStatus { shard: number, status: Status::Following, next_offset: 0, end: 0 };
             let (status, shown) = watch::channel(begun);
@@ -94,6 +108,9 @@ impl Service {
                 inbox: messages,
                 wakeups: Arc::clone(&wakeups),
                 status,
+                settings,
+                saving: store.clone().map(Saving::new),
+                unsaveable: false,
                 running: Running::new(number),
             };
             tasks.push(runtime.spawn(driver.run()));

@@ -28,6 +28,11 @@ impl Deadlines {
         self.order.first().filter(|(at, _)| *at <= now)
     }
 
+    /// The streams, at most `max`, whose deadlines have come at `now`, earliest first.
+    pub fn due_until(&self, now: DateTime<Utc>, max: usize) -> impl Iterator<Item = &Stream> {
+        self.order.iter().take_while(move |(at, _)| *at <= now).take(max).map(|(_, stream)| stream)
+    }
+
     /// The earliest deadline.
     #[must_use]
     pub fn next(&self) -> Option<DateTime<Utc>> {

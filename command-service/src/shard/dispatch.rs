@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use schemas::ids::{Stream, Tenant};
+use serde::{Deserialize, Serialize};
 
 use crate::aggregates::task::Ready;
 
@@ -21,7 +22,7 @@ pub fn queue_stream(tenant: &str, queue: &str) -> Option<Stream> {
 }
 
 /// Place of a task among those of its queue and ageing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Order {
     /// `enqueued − rank × ageing` in milliseconds, or `−rank` where nothing ages.
     key: i64,
@@ -32,7 +33,7 @@ struct Order {
 }
 
 /// Where a waiting task stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     queue: Stream,
     ageing: u32,

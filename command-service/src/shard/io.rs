@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use event_log::{Counted, Cursor, Ownership, Record};
 use schemas::ids::Stream;
 
+use super::spill::Loaded;
 use crate::command::{Answer, Submission};
 
 /// Names a request inside one process, for as long as it waits for its answer.
@@ -64,6 +65,8 @@ pub enum Input {
     Claimed(Box<Claim>),
     /// The claim did not count, or nobody knows whether it did.
     NotClaimed,
+    /// What the store has of what [`Shard::needs`](super::Shard::needs) asked for.
+    Loaded(Box<Loaded>),
     /// A command.
     Command(Asked),
     /// Nothing more waits at the door: what was decided may go out, and what is due is issued.

@@ -18,3 +18,8 @@ pub const BARRIER_INTERVAL: TimeDelta = TimeDelta::milliseconds(50);
 pub const ISOLATE_AFTER: u32 = 2;
 /// How often commands are looked through for those that nobody waits for, while the shard has no owner.
 pub const EXPIRY_INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
+/// Streams after which a generation of them is old; memory holds at most two, and what has not been
+/// saved yet, beside dispatch and deadlines.
+pub const GENERATION_STREAMS: usize = 8_192;
+/// Command ids after which a generation of them is old.
+pub const GENERATION_COMMANDS: usize = 32_768;

@@ -12,6 +12,7 @@
 //! | `proof` | reports → proven → answers; refusals held until a later record is proven |
 //! | `recovery` | a broken proof: forget what is not proven, claim, ask again; poison goes alone |
 //! | `timers` | deadlines issue their commands |
+//! | `spill`, `generations` | what of the state is in the store instead of in memory |
 //! | `streams`, `receipts`, `dispatch`, `deadlines` | state, all of it a cache of the log |
 
 mod answers;
@@ -22,6 +23,7 @@ pub mod deadlines;
 pub mod dispatch;
 mod encode;
 mod execute;
+mod generations;
 mod io;
 pub mod limits;
 mod pending;
@@ -29,6 +31,7 @@ mod proof;
 pub mod receipts;
 mod recovery;
 mod replay;
+mod spill;
 pub mod streams;
 mod timers;
 
@@ -41,6 +44,8 @@ pub use counts::Counts;
 pub use io::{AppendFailure, Asked, Claim, Input, Mode, Output, RequestId};
 use pending::{Held, Pending, Pipeline};
 use receipts::Receipts;
+use spill::Absent;
+pub use spill::{Checkpoint, Loaded, Marks, Needs};
 use streams::Streams;
 
 /// What never changes in the life of a shard.
@@ -53,6 +58,23 @@ pub struct Settings {
     /// Whether nobody else can claim while this process lives (a lock on the log). A refusal then
     /// waits only for the records it was decided on.
     pub exclusive: bool,
+    /// How much of what the store has stays in memory.
+    pub memory: Memory,
+}
+
+/// How much of what the store has stays in memory, beside dispatch and deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Streams after which a generation of them is old; two are kept.
+    pub streams: usize,
+    /// Command ids after which a generation of them is old; two are kept.
+    pub commands: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { streams: limits::GENERATION_STREAMS, commands: limits::GENERATION_COMMANDS }
+    }
 }
 
 /// Where a shard is in its life (log.md §4).
@@ -100,6 +122,9 @@ pub struct Shard {
     /// Not decided: the shard has no owner, or commands go one per batch.
     waiting: VecDeque<Pending>,
     draining: bool,
+    /// Whether a store holds what is not in memory.
+    spills: bool,
+    absent: Absent,
     commands: usize,
     bytes: usize,
     arrivals: u64,
@@ -129,6 +154,8 @@ impl Shard {
             held: VecDeque::new(),
             waiting: VecDeque::new(),
             draining: false,
+            spills: false,
+            absent: Absent::default(),
             commands: 0,
             bytes: 0,
             arrivals: 0,
@@ -146,6 +173,11 @@ impl Shard {
     pub fn step(&mut self, at: DateTime<Utc>, input: Input) -> Vec<Output> {
         self.advance(at);
         match input {
+            // What is absent stays known until the step that asked for it.
+            Input::Loaded(loaded) => {
+                self.loaded(*loaded);
+                return Vec::new();
+            }
             Input::Counted(record) => self.replay(&record),
             Input::Lead => self.lead(),
             Input::Claimed(claim) => self.claimed(*claim),
@@ -156,6 +188,7 @@ impl Shard {
             Input::Revoke => self.revoke(),
             Input::Damaged(place) => self.stop(place),
         }
+        self.absent = Absent::default();
         std::mem::take(&mut self.out)
     }
 

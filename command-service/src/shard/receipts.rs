@@ -7,6 +7,7 @@ use schemas::task::TaskEvent;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::generations::Generations;
 use crate::aggregates::Refusal;
 use crate::aggregates::registry::AnyEvent;
 
@@ -137,7 +138,11 @@ pub enum Known<'a> {
 /// The table of command ids.
 #[derive(Debug, Default)]
 pub struct Receipts {
-    proven: HashMap<CommandKey, Receipt>,
+    proven: Generations<CommandKey, Receipt>,
+    /// Proven since the last checkpoint.
+    new: Vec<CommandKey>,
+    /// Whether a store takes those.
+    pub(super) saves: bool,
     unproven: HashMap<CommandKey, (u64, u128)>,
 }
 
@@ -157,9 +162,40 @@ impl Receipts {
     }
 
     /// Notes a commit that counts. The first one of an id stays: no later one is ever written.
-    pub fn prove(&mut self, key: CommandKey, receipt: Receipt) -> &Receipt {
+    pub fn prove(&mut self, key: CommandKey, receipt: Receipt) {
         self.unproven.remove(&key);
-        self.proven.entry(key).or_insert(receipt)
+        if !self.proven.contains(&key) {
+            self.proven.insert(key, receipt);
+            if self.saves {
+                self.new.push(key);
+            }
+        }
+    }
+
+    /// Takes a receipt as it stands in the store.
+    pub fn load(&mut self, key: CommandKey, receipt: Receipt) {
+        if !self.proven.contains(&key) {
+            self.proven.insert(key, receipt);
+        }
+    }
+
+    /// Receipts that no checkpoint holds.
+    #[must_use]
+    pub fn unsaved(&self) -> usize {
+        self.new.len()
+    }
+
+    /// The receipts that no checkpoint holds; they count as saved from now on.
+    pub fn take_new(&mut self) -> Vec<(CommandKey, Receipt)> {
+        let new = std::mem::take(&mut self.new).into_iter();
+        new.filter_map(|key| self.proven.get(&key).map(|receipt| (key, receipt.clone()))).collect()
+    }
+
+    /// Drops what was not used for long. Everything but what is new must be in the store.
+    pub fn rotate(&mut self, limit: usize) {
+        let keep = std::mem::take(&mut self.new);
+        self.proven.rotate(limit, keep.iter());
+        self.new = keep;
     }
 
     /// Forgets every command that is not proven.
@@ -186,6 +222,6 @@ impl Receipts {
     /// Whether no command is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.proven.is_empty() && self.unproven.is_empty()
+        self.proven.len() == 0 && self.unproven.is_empty()
     }
 }

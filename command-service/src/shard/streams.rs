@@ -1,6 +1,6 @@
 //! The states of a shard's streams: what is proven, and over it what was decided and is not proven yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -8,7 +8,9 @@ use schemas::ids::Stream;
 
 use super::deadlines::Deadlines;
 use super::dispatch::{Dispatch, Place};
+use super::generations::Generations;
 use super::receipts::Fact;
+use super::spill::Marks;
 use crate::aggregates::registry::{self, AnyEvent, State};
 
 /// One stream at one version.
@@ -99,7 +101,11 @@ struct Unproven {
 /// Every stream in memory. Dispatch and deadlines follow what was decided last.
 #[derive(Debug, Default)]
 pub struct Streams {
-    proven: HashMap<Stream, Entry>,
+    proven: Generations<Stream, Entry>,
+    /// Proven changes since the last checkpoint.
+    changed: HashSet<Stream>,
+    /// Whether a store takes those changes.
+    pub(super) saves: bool,
     unproven: HashMap<Stream, Unproven>,
     /// Tasks that wait, as decided.
     pub dispatch: Dispatch,
@@ -140,7 +146,7 @@ impl Streams {
     /// Whether no stream is in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.proven.is_empty() && self.unproven.is_empty()
+        self.proven.len() == 0 && self.unproven.is_empty()
     }
 
     /// Applies a commit that was decided as the record with sequence `seq`.
@@ -164,10 +170,10 @@ impl Streams {
         for stream in streams_of(change.facts) {
             if self.unproven.get(stream).is_some_and(|unproven| unproven.seq == seq) {
                 if let Some(unproven) = self.unproven.remove(stream) {
-                    self.proven.insert(stream.clone(), unproven.entry);
+                    self.keep(stream, unproven.entry);
                 }
             } else if let Some(entry) = Entry::after(self.proven.remove(stream), stream, change) {
-                self.proven.insert(stream.clone(), entry);
+                self.keep(stream, entry);
             }
         }
     }
@@ -179,15 +185,52 @@ impl Streams {
             self.note_conflict(before.as_ref(), stream, change);
             self.unplace(stream, before.as_ref().map(marks));
             if let Some(entry) = Entry::after(before, stream, change) {
-                self.restore(stream.clone(), entry);
+                place(&mut self.dispatch, &mut self.deadlines, stream, &entry);
+                self.keep(stream, entry);
             }
         }
     }
 
-    /// Takes a stream as it stands in a checkpoint.
-    pub fn restore(&mut self, stream: Stream, entry: Entry) {
-        place(&mut self.dispatch, &mut self.deadlines, &stream, &entry);
-        self.proven.insert(stream, entry);
+    fn keep(&mut self, stream: &Stream, entry: Entry) {
+        self.proven.insert(stream.clone(), entry);
+        if self.saves && !self.changed.contains(stream) {
+            self.changed.insert(stream.clone());
+        }
+    }
+
+    /// Puts a stream that is in the store to its places, without its state.
+    pub(super) fn mark(&mut self, stream: &Stream, marks: &Marks) {
+        if let Some(at) = marks.due {
+            self.deadlines.insert(stream, at);
+        }
+        if let Some(place) = &marks.place {
+            self.dispatch.insert(stream, place);
+        }
+    }
+
+    /// Takes a stream as it stands in the store; its places are taken already.
+    pub(super) fn load(&mut self, stream: Stream, entry: Entry) {
+        if !self.proven.contains(&stream) {
+            self.proven.insert(stream, entry);
+        }
+    }
+
+    /// Streams whose proven state no checkpoint holds.
+    pub(super) fn unsaved(&self) -> usize {
+        self.changed.len()
+    }
+
+    /// The streams whose proven state no checkpoint holds; they count as saved from now on.
+    pub(super) fn take_changed(&mut self) -> Vec<(Stream, Entry)> {
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        changed.filter_map(|stream| self.proven.get(&stream).cloned().map(|entry| (stream, entry))).collect()
+    }
+
+    /// Drops the states that were not used for long. What changed since the last checkpoint stays, and
+    /// what something unproven stands on.
+    pub(super) fn rotate(&mut self, limit: usize) {
+        let keep = self.unproven.keys().chain(&self.changed);
+        self.proven.rotate(limit, keep);
     }
 
     /// Forgets everything that is not proven.

@@ -7,7 +7,7 @@ use command_service::aggregates::registry::{self, AnyEvent, State};
 use command_service::aggregates::{Context, Refusal};
 use command_service::command::{Accepted, Answer, AnyCommand, Expected, Submission};
 use command_service::shard::receipts::body_number;
-use command_service::shard::{Input, Settings, Shard};
+use command_service::shard::{Input, Memory, Settings, Shard};
 use event_log::{Content, Counted, Cursor};
 use schemas::commit::Commit;
 use schemas::ids::Stream;
@@ -86,7 +86,7 @@ pub(crate) fn all(world: &World) {
         check_attempt(world, &truth, attempt);
     }
     check_failures(world, &truth);
-    check_owner(world, records);
+    check_owner(world, &truth, records);
 }
 
 fn check_attempt(world: &World, truth: &Truth, attempt: &Attempt) {
@@ -200,10 +200,11 @@ fn check_failures(world: &World, truth: &Truth) {
 }
 
 /// The owner's memory is what a fresh replay of the log makes.
-fn check_owner(world: &World, records: Vec<Counted>) {
+fn check_owner(world: &World, truth: &Truth, records: Vec<Counted>) {
     let Some(owner) = world.nodes[0].shard.as_ref() else { panic!("the first node is down") };
     assert!(world.nodes[0].is_owner(), "nobody owns the shard: {:?}", owner.status());
-    let settings = Settings { shard: 0, generation: 1, exclusive: false };
+    let memory = Memory::default();
+    let settings = Settings { shard: 0, generation: 1, exclusive: false, memory };
     let mut fresh = Shard::new(settings, Cursor::beginning(world.core.genesis(), 0));
     let end = owner.cursor().next_offset;
     for record in records.into_iter().filter(|record| record.offset < end) {
@@ -211,7 +212,13 @@ fn check_owner(world: &World, records: Vec<Counted>) {
         assert!(out.is_empty());
     }
     assert_eq!(fresh.take_counts().claim_conflicts, 0, "two live leases of one task");
-    assert_eq!(fresh.difference(owner), None);
+    let Some(disk) = &world.nodes[0].disk else {
+        return assert_eq!(fresh.difference(owner), None);
+    };
+    for stream in truth.states.keys() {
+        let theirs = owner.streams().proven(stream).or_else(|| disk.stream(stream));
+        assert_eq!(theirs, fresh.streams().proven(stream), "{stream} in memory or store");
+    }
 }
 
 /// What happened in a run, to show that the runs are worth something.

@@ -4,6 +4,7 @@
 mod chance;
 mod check;
 mod client;
+mod disk;
 mod history;
 mod network;
 mod node;

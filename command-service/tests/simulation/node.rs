@@ -1,9 +1,11 @@
 //! A process that would own the shard: the real state machine, a clock, and nothing else.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use command_service::shard::{Input, Output, Settings, Shard, Status};
+use command_service::shard::{Input, Memory, Output, Settings, Shard, Status};
 use event_log::memory::MemoryCore;
 use event_log::{ClaimAttempt, Cursor};
+
+use super::disk::Disk;
 
 /// 2026-01-01T00:00:00Z, where virtual time begins.
 const BEGINNING: i64 = 1_767_225_600_000;
@@ -28,6 +30,8 @@ pub(crate) struct Node {
     /// Claims that it began.
     pub(crate) claims: u32,
     pub(crate) exclusive: bool,
+    /// Its state store, if it has one; it outlives a crash.
+    pub(crate) disk: Option<Disk>,
 }
 
 impl Node {
@@ -44,13 +48,23 @@ impl Node {
             wake: None,
             claims: 0,
             exclusive,
+            disk: None,
         }
     }
 
     pub(crate) fn boot(&mut self, now: u64, core: &MemoryCore) {
         self.life += 1;
-        let settings = Settings { shard: 0, generation: 1, exclusive: self.exclusive };
-        self.shard = Some(Shard::new(settings, Cursor::beginning(core.genesis(), 0)));
+        // So little memory that nearly everything comes from the store.
+        let memory = Memory { streams: 2, commands: 2 };
+        let settings = Settings { shard: 0, generation: 1, exclusive: self.exclusive, memory };
+        let beginning = Cursor::beginning(core.genesis(), 0);
+        self.shard = Some(match &self.disk {
+            None => Shard::new(settings, beginning),
+            Some(disk) => {
+                let (cursor, at) = disk.stand.unwrap_or((beginning, DateTime::UNIX_EPOCH));
+                Shard::restored(settings, cursor, at, disk.marks().into_iter())
+            }
+        });
         (self.base, self.since) = (instant(now) + self.skew, now);
         (self.flush_planned, self.wake) = (false, None);
     }
@@ -67,7 +81,27 @@ impl Node {
 
     pub(crate) fn step(&mut self, now: u64, input: Input) -> Vec<Output> {
         let at = self.at(now);
-        self.shard.as_mut().map_or_else(Vec::new, |shard| shard.step(at, input))
+        let Some(shard) = self.shard.as_mut() else { return Vec::new() };
+        if let Some(disk) = &self.disk {
+            for _ in 0..3 {
+                let needs = shard.needs(at, &input);
+                if needs.is_empty() {
+                    break;
+                }
+                shard.step(at, Input::Loaded(Box::new(disk.load(needs))));
+            }
+        }
+        shard.step(at, input)
+    }
+
+    /// Writes a checkpoint; `told` says whether the shard hears of it before something else happens.
+    pub(crate) fn save(&mut self, told: bool) {
+        if let (Some(shard), Some(disk)) = (&mut self.shard, &mut self.disk) {
+            disk.save(shard.checkpoint());
+            if told {
+                shard.saved();
+            }
+        }
     }
 
     pub(crate) fn is_owner(&self) -> bool {

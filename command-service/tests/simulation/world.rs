@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::chance::Chance;
 use super::client::Clients;
+use super::disk::Disk;
 use super::history::History;
 use super::network::Sender;
 use super::node::Node;
@@ -126,7 +127,10 @@ impl World {
         };
         // A lock on the log and a second would-be owner exclude each other.
         let exclusive = weather.nodes == 0 && chance.percent(50);
-        let nodes = (0..NODES).map(|_| Node::down(exclusive)).collect();
+        let mut nodes: Vec<Node> = (0..NODES).map(|_| Node::down(exclusive)).collect();
+        for node in &mut nodes {
+            node.disk = chance.percent(50).then(Disk::default);
+        }
         let (agenda, history, clients) = (BTreeMap::new(), History::default(), Clients::default());
         let core = MemoryCore::new(genesis);
         let follower = (event_log::Cursor::beginning(core.genesis(), 0), None);
@@ -219,6 +223,10 @@ impl World {
             Event::Flush { node, life } if self.nodes[node].life == life => {
                 self.nodes[node].flush_planned = false;
                 self.input(node, Input::Flush);
+                if self.chance.percent(10) {
+                    let told = self.chance.percent(80);
+                    self.nodes[node].save(told);
+                }
             }
             Event::Disturb => self.disturb(),
             Event::Boot { node } => self.boot(node),

@@ -15,7 +15,7 @@ use schemas::commit::{Actor, Commit};
 use schemas::ids::{AggregateId, Route, Stream, Tenant};
 use schemas::task::{ClaimTasks, CreateTask, TaskCommand};
 
-use super::{AppendFailure, Asked, Claim, Input, Mode, Output, RequestId, Settings, Shard};
+use super::{AppendFailure, Asked, Claim, Input, Memory, Mode, Output, RequestId, Settings, Shard};
 use crate::command::{Accepted, Answer, AnyCommand, Lease, Submission};
 use crate::principal::Principal;
 
@@ -88,7 +88,7 @@ impl Bench {
 
     /// A shard that owns an existing log.
     pub(super) fn on(core: MemoryCore, exclusive: bool) -> Self {
-        let settings = Settings { shard: 0, generation: 1, exclusive };
+        let settings = Settings { shard: 0, generation: 1, exclusive, memory: Memory::default() };
         let shard = Shard::new(settings, Cursor::beginning(core.genesis(), 0));
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         let (answers, batches) = (BTreeMap::new(), Vec::new());

@@ -1,0 +1,110 @@
+//! The store beside a shard: what a step needs is loaded before it, what is proven is saved behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::driver::Driver;
+use crate::shard::{Input, Settings, Shard};
+use crate::store::{Store, StoreError};
+
+/// Changes after which a checkpoint is due.
+const SAVE_CHANGES: usize = 8_192;
+/// Time after which a checkpoint is due, if anything changed.
+const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Rounds of loading that one step may need: a command, then the tasks that its answer names.
+const LOAD_ROUNDS: usize = 3;
+
+/// The checkpoint under way and the one before.
+#[derive(Debug)]
+pub(super) struct Saving {
+    pub(super) store: Arc<Store>,
+    next: Instant,
+}
+
+impl Saving {
+    pub(super) fn new(store: Arc<Store>) -> Self {
+        Self { store, next: Instant::now() + SAVE_INTERVAL }
+    }
+}
+
+impl Driver {
+    /// Begins where the store stands.
+    pub(super) async fn restore(&mut self, settings: Settings) {
+        let Some(saving) = &self.saving else { return };
+        let (store, number) = (Arc::clone(&saving.store), self.number);
+        let beginning = *self.shard.cursor();
+        let restored = tokio::task::spawn_blocking(move || {
+            let found = store.restore(number)?;
+            let (cursor, at, marks) = found.map_or_else(
+                || (beginning, DateTime::UNIX_EPOCH, Vec::new()),
+                |restored| (restored.cursor, restored.at, restored.marks),
+            );
+            Ok(Shard::restored(settings, cursor, at, marks.into_iter()))
+        });
+        match restored.await {
+            Ok(Ok(shard)) => self.shard = shard,
+            Ok(Err(error)) => self.store_failed(&error),
+            // The runtime is ending; so is this task.
+            Err(_) => {}
+        }
+    }
+
+    fn store_failed(&mut self, error: &StoreError) {
+        self.saving = None;
+        self.step(Input::Damaged(error.to_string()));
+    }
+
+    /// Loads what `input` needs at `at`.
+    pub(super) fn load(&mut self, at: DateTime<Utc>, input: &Input) -> Result<(), StoreError> {
+        let Some(saving) = &self.saving else { return Ok(()) };
+        for _ in 0..LOAD_ROUNDS {
+            let needs = self.shard.needs(at, input);
+            if needs.is_empty() {
+                break;
+            }
+            let loaded = saving.store.load(self.number, needs)?;
+            self.shard.step(at, Input::Loaded(Box::new(loaded)));
+        }
+        Ok(())
+    }
+
+    /// Whether a checkpoint is due.
+    pub(super) fn save_is_due(&self) -> bool {
+        let unsaved = self.shard.unsaved();
+        let late = self.saving.as_ref().is_some_and(|saving| saving.next <= Instant::now());
+        self.saving.is_some() && (unsaved >= SAVE_CHANGES || (unsaved > 0 && late))
+    }
+
+    /// Writes a checkpoint on another thread; the future ends with its outcome.
+    pub(super) fn save(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static + use<> {
+        let checkpoint = self.shard.checkpoint();
+        let number = self.number;
+        let store = self.saving.as_mut().map(|saving| {
+            saving.next = Instant::now() + SAVE_INTERVAL;
+            Arc::clone(&saving.store)
+        });
+        async move {
+            let Some(store) = store else { return Ok(()) };
+            let saved = tokio::task::spawn_blocking(move || store.save(number, &checkpoint));
+            // The runtime is ending: the log has everything.
+            saved.await.unwrap_or(Ok(()))
+        }
+    }
+
+    /// A checkpoint was written, or not.
+    pub(super) fn saved(&mut self, outcome: Result<(), StoreError>) {
+        match outcome {
+            Ok(()) => self.shard.saved(),
+            Err(error) => {
+                // What the store misses stays in memory, and the next start replays it from the log.
+                tracing::error!(shard = self.number, %error, "no checkpoint any more until the next start");
+                metrics::counter!("gesta_checkpoint_failures_total", "shard" => self.number.to_string())
+                    .increment(1);
+                self.unsaveable = true;
+            }
+        }
+    }
+}
