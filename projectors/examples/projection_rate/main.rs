@@ -1,7 +1,7 @@
 //! How many events a second the live projection applies, beside the same fold done row by row (read,
 //! fold, upsert, transactions of 500) in the same run, on two connections each.
 //!
-//!     GESTA_POSTGRES_URL=… cargo run --release -p projectors --example projection_rate [ROUNDS]
+//!     GESTA_POSTGRES_URL=… cargo run --release -p projectors --example projection_rate [ROUNDS [KEYS…]]
 
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
 
@@ -25,13 +25,16 @@ const ANCHOR_EVENTS: usize = 10_000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let rounds = std::env::args().nth(1).map_or(Ok(5), |rounds| rounds.parse())?;
+    let numbers: Vec<usize> =
+        std::env::args().skip(1).map(|number| number.parse()).collect::<Result<_, _>>()?;
+    let (rounds, keys) = numbers.split_first().map_or((5, [].as_slice()), |(rounds, keys)| (*rounds, keys));
+    let keys = if keys.is_empty() { &[100_000, 2_000] } else { keys };
     let server = std::env::var("GESTA_POSTGRES_URL").context("GESTA_POSTGRES_URL names no Postgres")?;
-    for keys in [100_000, 2_000] {
+    for &keys in keys {
         let (ours, anchor) = compare(&server, keys, rounds).await?;
         println!("{keys} keys: task_list {ours:.0}/s, row by row {anchor:.0}/s, ratio {:.1}", ours / anchor);
     }
-    for keys in [100_000, 2_000] {
+    for &keys in keys {
         let mut bench = Bench::new(&server, keys, &[]).await?;
         let mut rates = Vec::new();
         for _ in 0..rounds {
