@@ -1,13 +1,28 @@
 //! The language of a file, by its name, as the walker's own table of file types has it.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use ignore::types::{Types, TypesBuilder};
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| {
-    let mut builder = TypesBuilder::new();
-    builder.add_defaults().select("all");
+    let mut defaults = TypesBuilder::new();
+    defaults.add_defaults();
+    let mut known = defaults.definitions();
+    known.sort_by(|one, other| one.name().cmp(other.name()));
+    // The table has several names for one pattern (`markdown`, `md`); the first counts, so that every
+    // worker says the same.
+    let (mut builder, mut seen) = (TypesBuilder::new(), HashSet::new());
+    for definition in &known {
+        let new = definition.globs().iter().filter(|glob| seen.insert((*glob).clone())).collect::<Vec<_>>();
+        for glob in &new {
+            builder.add(definition.name(), glob).expect("the library's own table is well-formed");
+        }
+        if !new.is_empty() {
+            builder.select(definition.name());
+        }
+    }
     builder.build().expect("the library's own table is well-formed")
 });
 
@@ -27,9 +42,13 @@ mod tests {
 
     #[test]
     fn a_name_tells_the_language() {
-        for (path, name) in
-            [("src/a.rs", "rust"), ("go.mod/x.go", "go"), ("b.java", "java"), ("LOG.xyz", OTHER)]
-        {
+        for (path, name) in [
+            ("src/a.rs", "rust"),
+            ("go.mod/x.go", "go"),
+            ("b.java", "java"),
+            ("a.md", "markdown"),
+            ("LOG.xyz", OTHER),
+        ] {
             assert_eq!(language(Path::new(path)), name, "{path}");
         }
     }
