@@ -1,3 +1,4 @@
 //! The running service on a real log.
 
+mod restart;
 mod spine;
