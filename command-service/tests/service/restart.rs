@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use command_service::service::{Service, ServiceOptions};
-use event_log::Log;
+use event_log::{EmbeddedOptions, Log};
 
 use crate::support::{claim, complete, create, done, memory, start};
 
@@ -50,4 +50,23 @@ async fn a_restart_from_the_store_answers_like_a_replay() {
         service.shutdown().await;
     }
     assert_eq!(answers[0], answers[1], "from the store, and by replay");
+}
+
+/// The same on files: the log and the store of one data directory are opened again together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_is_served_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("state");
+    let open = || Log::open(EmbeddedOptions::new(dir.path().join("log"), "test", 2)).unwrap();
+    let log = open();
+    let service = serving(&log, Some(&store)).await;
+    let created = done(&service, create("default", "c-1")).await;
+    let leases = done(&service, claim(&["default"], "k-1", 1, Duration::ZERO)).await.leases;
+    service.shutdown().await;
+    drop((service, log));
+    let service = serving(&open(), Some(&store)).await;
+    let again = done(&service, create("default", "c-1")).await;
+    assert_eq!((again.replayed, again.position), (true, created.position));
+    assert_eq!(done(&service, claim(&["default"], "k-1", 1, Duration::ZERO)).await.leases, leases);
+    done(&service, start(&leases[0].task, "s", leases[0].fencing_token)).await;
 }
