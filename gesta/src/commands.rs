@@ -47,6 +47,7 @@ pub(crate) struct Cli {
 
 /// Every command but `task` and `agent`, which the registry of commands makes.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::enum_variant_names, reason = "the service is called so everywhere")]
 pub(crate) enum Command {
     /// Run all of Gesta in one process, on one address.
     #[command(

@@ -150,8 +150,8 @@ impl Feed {
         loop {
             let mut lines = Vec::new();
             let mut watches: Vec<_> = self.shards.iter().map(|shard| self.log.watch(shard.number)).collect();
-            for at in 0..self.shards.len() {
-                self.shards[at].end = *watches[at].borrow_and_update();
+            for (at, watch) in watches.iter_mut().enumerate() {
+                self.shards[at].end = *watch.borrow_and_update();
                 self.shards[at].fill().await?;
                 while !self.shards[at].waiting.is_empty() {
                     lines.extend(self.take(at));
