@@ -218,6 +218,6 @@ pub(crate) fn slow_inventory(folder: &Path, files: usize, rate: u32) -> Value {
         "type": "inventory",
         "title": "a slow inventory",
         "payload": { "repo": folder, "files": files, "maxFilesPerSecond": rate },
-        "policy": { "leaseMs": 1000, "backoffBaseMs": 0 },
+        "policy": { "leaseMs": 4000, "backoffBaseMs": 0 },
     })
 }

@@ -12,7 +12,7 @@ async fn a_worker_killed_in_the_middle_of_a_task_is_replaced_by_another() {
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Database::new().await);
     let gesta = Gesta::start(data.path(), &database.url()).await;
     // Longer than a lease, so whoever finishes it has renewed.
-    let id = gesta.task(slow_inventory(repo.path(), 40, 20)).await;
+    let id = gesta.task(slow_inventory(repo.path(), 60, 10)).await;
     let mut first = gesta.worker("slow", &["--label", "first"]);
     first.says("started").await;
     first.signal(Signal::KILL);
@@ -21,7 +21,7 @@ async fn a_worker_killed_in_the_middle_of_a_task_is_replaced_by_another() {
     assert_eq!(done["task"], id.as_str());
 
     let task = gesta.task_in(&id, "SUCCEEDED").await;
-    assert_eq!(task["result"]["files"], 40);
+    assert_eq!(task["result"]["files"], 60);
     let attempts = task["attempts"].as_array().unwrap();
     assert_eq!(attempts.len(), 2, "{task}");
     assert_eq!(attempts[0]["worker"], done["worker"], "the newest lease is the second worker's");
