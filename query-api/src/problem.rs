@@ -35,8 +35,10 @@ impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(database) => of_database(database.code().as_deref().unwrap_or(""), &error),
+            // A server that closes a connection while it is greeted is a breach of protocol to the driver.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed

@@ -14,17 +14,31 @@ pub struct Published {
     /// `task/<id>`.
     pub subject: String,
     /// Version in its stream.
-    #[serde(rename = "aggregateversion", deserialize_with = "number")]
+    #[serde(rename = "aggregateversion")]
     pub version: u64,
     /// `generation.shard.offset.index`.
     pub position: schemas::position::Position,
     /// Key of the command that caused it.
-    #[serde(rename = "idempotencykey")]
+    #[serde(rename = "commandid")]
     pub key: String,
     /// When it was decided.
     pub time: chrono::DateTime<chrono::Utc>,
-    /// Who issued the command.
+    /// Type of that command.
+    #[serde(rename = "commandtype")]
+    pub command: String,
+    /// Tenant.
+    #[serde(rename = "tenantid")]
+    pub tenant: String,
+    /// Kind of who issued the command.
     pub authtype: String,
+    /// Id of who issued it.
+    pub authid: String,
+    /// Correlation of the request that began it.
+    #[serde(rename = "correlationid")]
+    pub correlation: String,
+    /// What caused it: an event, or a command from outside.
+    #[serde(rename = "causationid")]
+    pub causation: String,
     /// Payload.
     pub data: Value,
 }
@@ -53,13 +67,6 @@ impl Published {
     pub fn by_the_system(&self) -> bool {
         self.authtype == "system"
     }
-}
-
-/// A version is a number, or a decimal string where a format has no 64-bit numbers.
-fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    let text = value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
-    text.parse().map_err(serde::de::Error::custom)
 }
 
 /// Reads NDJSON.

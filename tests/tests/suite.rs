@@ -1,4 +1,8 @@
-//! Tests of the whole: the architecture's rules, the requirement rows, and the system under kills.
+//! Tests of the whole: the architecture's rules, the requirement rows, the system as its clients see it,
+//! and the system under kills.
 
 mod architecture;
+mod kills;
 mod requirements;
+mod support;
+mod system;

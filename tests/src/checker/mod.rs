@@ -67,6 +67,12 @@ pub fn check(operations: &[Operation], log: &[Published]) -> Vec<Violation> {
     found
 }
 
+/// Finds every contradiction that the log has in itself, whoever wrote it.
+#[must_use]
+pub fn check_log(log: &[Published]) -> Vec<Violation> {
+    log_rules::check(&Case::new(&[], log))
+}
+
 /// An acknowledged event is in the log, written by that key; every answer to a key is the same one.
 fn acknowledged(case: &Case<'_>) -> Vec<Violation> {
     let mut found = Vec::new();

@@ -32,6 +32,7 @@ pub(crate) async fn send(run: &Run, history: &mut Vec<Operation>, request: Reque
         if outcome != Outcome::Unknown && !is_try_again(&outcome) {
             if matches!(outcome, Outcome::Accepted(_)) {
                 run.acknowledged.fetch_add(1, Ordering::Relaxed);
+                run.include(body["position"].as_str().unwrap_or_default());
             }
             return (outcome, body);
         }
@@ -64,7 +65,7 @@ async fn attempt(run: &Run, history: &mut Vec<Operation>, request: &Request<'_>)
         Err(error) => Err(error),
     };
     let (outcome, answer) = match answer {
-        Ok((accepted, answer)) => (outcome(accepted, &answer), answer),
+        Ok((accepted, answer)) => (outcome(accepted, &answer, &request.body), answer),
         Err(_) => (Outcome::Unknown, Value::Null),
     };
     history.push(Operation {
@@ -84,18 +85,23 @@ fn now(run: &Run) -> Micros {
     u64::try_from(run.began.elapsed().as_micros()).expect("a run is shorter than 500,000 years")
 }
 
-fn outcome(accepted: bool, answer: &Value) -> Outcome {
+fn outcome(accepted: bool, answer: &Value, body: &Value) -> Outcome {
     if accepted {
         let events = answer["events"].as_array().map(Vec::as_slice).unwrap_or_default();
-        return Outcome::Accepted(events.iter().map(|e| e["id"].as_str().unwrap_or_default().to_owned()).collect());
+        return Outcome::Accepted(
+            events.iter().map(|e| e["id"].as_str().unwrap_or_default().to_owned()).collect(),
+        );
     }
     let number = |field: &str| answer[field].as_u64().unwrap_or_default();
-    let token = |field: &str| u32::try_from(number(field)).unwrap_or_default();
+    let token = |of: &Value| of.as_u64().and_then(|token| u32::try_from(token).ok()).unwrap_or_default();
     match answer["code"].as_str().unwrap_or_default() {
-        "precondition_failed" | "version_conflict" => Outcome::WrongVersion { actual: number("actualVersion") },
-        "stale_fencing_token" => {
-            Outcome::StaleToken { given: token("givenToken"), current: token("currentToken") }
+        "precondition_failed" | "version_conflict" => {
+            Outcome::WrongVersion { actual: number("actualVersion") }
         }
+        "stale_fencing_token" => Outcome::StaleToken {
+            given: token(&body["fencingToken"]),
+            current: token(&answer["currentToken"]),
+        },
         "idempotency_key_reused" => Outcome::KeyReused,
         "outcome_unknown" | "internal" => Outcome::Unknown,
         code => Outcome::Failed(code.to_owned()),

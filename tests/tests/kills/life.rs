@@ -85,7 +85,13 @@ impl Life<'_> {
         let body = json!({ "type": "kill-test", "title": self.name, "queue": queue, "payload": { "n": self.sent },
                            "policy": { "leaseMs": 120_000, "maxAttempts": 100, "backoffBaseMs": 0 } });
         let key = self.key();
-        let request = Request { path: "/tasks".into(), subject: "", key: key.clone(), body: body.clone(), expected: None };
+        let request = Request {
+            path: "/tasks".into(),
+            subject: "",
+            key: key.clone(),
+            body: body.clone(),
+            expected: None,
+        };
         let (outcome, answer) = send(self.run, &mut self.history, request).await;
         let Outcome::Accepted(_) = outcome else { return };
         self.task = answer["aggregateId"].as_str().unwrap_or_default().to_owned();
@@ -111,7 +117,7 @@ impl Life<'_> {
         for _ in 0..LEASE_TRIES {
             let (outcome, answer) = self.act("assign", json!({ "worker": self.name }), None).await;
             if matches!(outcome, Outcome::Accepted(_)) {
-                return answer["tasks"][0]["fencingToken"].as_u64();
+                return answer["task"]["fencingToken"].as_u64();
             }
             tokio::time::sleep(LEASE_PAUSE).await;
         }
@@ -125,9 +131,25 @@ impl Life<'_> {
         for step in 1..=PROGRESS_STEPS {
             self.act("progress", json!({ "fencingToken": token, "progress": step * 3 }), None).await;
             match self.choices.below(24) {
-                0 if former > 0 => drop(self.act("progress", json!({ "fencingToken": former, "progress": 99 }), None).await),
-                1 => drop(self.act("progress", json!({ "fencingToken": token, "progress": 100 }), Some(self.version - 1)).await),
-                2 => drop(self.act("progress", json!({ "fencingToken": token, "progress": step * 3 + 1 }), Some(self.version)).await),
+                0 if former > 0 => {
+                    drop(self.act("progress", json!({ "fencingToken": former, "progress": 99 }), None).await)
+                }
+                1 => drop(
+                    self.act(
+                        "progress",
+                        json!({ "fencingToken": token, "progress": 100 }),
+                        Some(self.version - 1),
+                    )
+                    .await,
+                ),
+                2 => drop(
+                    self.act(
+                        "progress",
+                        json!({ "fencingToken": token, "progress": step * 3 + 1 }),
+                        Some(self.version),
+                    )
+                    .await,
+                ),
                 3 => drop(self.act("redrive", json!({}), None).await),
                 _ => {}
             }

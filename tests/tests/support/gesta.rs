@@ -2,11 +2,13 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a start may take before the test gives up.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+use super::api::Api;
+
+/// How long a start may take before the test gives up; generous, since a start replays the log.
+pub(crate) const START_PATIENCE: Duration = Duration::from_secs(240);
 
 /// The executable that `cargo test --workspace` built beside this test.
 pub(crate) fn executable() -> PathBuf {
@@ -26,15 +28,34 @@ pub(crate) fn free_address() -> SocketAddr {
 /// A running `gesta dev`.
 pub(crate) struct Gesta {
     child: Child,
+    data: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) ops: SocketAddr,
 }
 
 impl Gesta {
-    /// Starts `gesta dev` on `data` and waits until it takes commands.
+    /// Starts `gesta dev` on `data` and waits until it has started.
     pub(crate) async fn start(data: &Path, postgres: &str, listen: SocketAddr, ops: SocketAddr) -> Self {
+        let mut gesta = Self::launch(Command::new(executable()), data, postgres, listen, ops);
+        gesta.wait_for("/startupz", |status, _| status == 200).await;
+        gesta
+    }
+
+    /// Starts it on addresses of its own.
+    pub(crate) async fn start_anywhere(data: &Path, postgres: &str) -> Self {
+        Self::start(data, postgres, free_address(), free_address()).await
+    }
+
+    /// Starts it by `command`, the executable itself or a program that runs it, and waits for nothing.
+    pub(crate) fn launch(
+        mut command: Command,
+        data: &Path,
+        postgres: &str,
+        listen: SocketAddr,
+        ops: SocketAddr,
+    ) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(data.with_extension("log"));
-        let child = Command::new(executable())
+        let child = command
             .arg("dev")
             .args(["--listen", &listen.to_string(), "--ops-listen", &ops.to_string()])
             .arg("--data-dir")
@@ -45,23 +66,27 @@ impl Gesta {
             .stderr(log.expect("a log file beside the data"))
             .spawn()
             .expect("the executable starts");
-        let mut gesta = Self { child, listen, ops };
-        gesta.wait_until_started(data).await;
-        gesta
+        Self { child, data: data.to_owned(), listen, ops }
     }
 
-    async fn wait_until_started(&mut self, data: &Path) {
-        let client = reqwest::Client::new();
-        let url = format!("http://{}/startupz", self.ops);
+    /// A tenant of its own.
+    pub(crate) fn api(&self) -> Api {
+        Api::new(self.listen, self.ops)
+    }
+
+    /// Waits until a document of the second port is as wanted; an end of the process fails the test.
+    pub(crate) async fn wait_for(&mut self, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
+        let api = self.api();
         let patience = Instant::now() + START_PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
-                panic!("gesta ended with {status}: {}", log_tail(data));
+                panic!("gesta ended with {status}: {}", log_tail(&self.data));
             }
-            if client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-                return;
+            let (status, text) = api.ops(path).await;
+            if wanted(status, &text) {
+                return text;
             }
-            assert!(Instant::now() < patience, "gesta did not start: {}", log_tail(data));
+            assert!(Instant::now() < patience, "{path} is {status}: {text}\n{}", log_tail(&self.data));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -70,6 +95,14 @@ impl Gesta {
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("a killed child ends");
+    }
+
+    /// SIGTERM, and its exit status.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is everywhere");
+        assert!(sent.success(), "the process takes a signal");
+        self.child.wait().expect("a stopped child ends")
     }
 }
 
@@ -86,12 +119,28 @@ fn log_tail(data: &Path) -> String {
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
+/// Seconds that a command may run before it is ended, with exit code 124.
+const RUN_SECONDS: &str = "60";
+
+/// Runs a command of the executable to its end: exit code, standard output, standard error.
+pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new("timeout")
+        .arg(RUN_SECONDS)
+        .arg(executable())
+        .args(arguments)
+        .env_remove("GESTA_POSTGRES_URL")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the executable starts");
+    let text = |octets| String::from_utf8(octets).expect("it writes UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
 /// Every event of the stopped log in `data`, as NDJSON.
 pub(crate) fn events_of(data: &Path) -> String {
     let output = Command::new(executable())
         .args(["events", "--data"])
         .arg(data)
-        .args(["--all-tenants", "--from", "beginning"])
         .output()
         .expect("the executable starts");
     assert!(output.status.success(), "gesta events: {}", String::from_utf8_lossy(&output.stderr));

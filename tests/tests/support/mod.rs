@@ -1,4 +1,9 @@
 //! What tests of the running system share: the executable, its database, its processes.
 
+pub(crate) mod api;
 pub(crate) mod database;
+pub(crate) mod eventually;
 pub(crate) mod gesta;
+pub(crate) mod proxy;
+pub(crate) mod shared;
+pub(crate) mod tasks;
