@@ -44,7 +44,10 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
 fn call(error: &CallError) -> u8 {
     match error {
         CallError::Refused(_) | CallError::Query(_) => REFUSED,
-        CallError::Later { .. } | CallError::Unreachable { .. } | CallError::Foreign { .. } => UNREACHABLE,
+        CallError::Later { .. }
+        | CallError::QueryLater(_)
+        | CallError::Unreachable { .. }
+        | CallError::Foreign { .. } => UNREACHABLE,
         CallError::Options { .. } => USAGE,
     }
 }

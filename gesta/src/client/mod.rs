@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 pub(crate) use problem::CallError;
 use schemas::answer::Problem;
+use schemas::problem::Code;
 
 /// First and longest wait between two tries of one call.
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -223,7 +224,14 @@ fn unreachable(url: &str, error: &reqwest::Error) -> CallError {
 }
 
 fn data(body: Value) -> Result<Value, CallError> {
-    let messages: Vec<_> =
-        body["errors"].as_array().into_iter().flatten().filter_map(|e| e["message"].as_str()).collect();
-    if messages.is_empty() { Ok(body["data"].clone()) } else { Err(CallError::Query(messages.join("; "))) }
+    let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if errors.is_empty() {
+        return Ok(body["data"].clone());
+    }
+    let messages: Vec<_> = errors.iter().filter_map(|error| error["message"].as_str()).collect();
+    let message = messages.join("; ");
+    let passing = |error: &Value| {
+        serde_json::from_value::<Code>(error["extensions"]["code"].clone()).is_ok_and(Code::retryable)
+    };
+    Err(if errors.iter().all(passing) { CallError::QueryLater(message) } else { CallError::Query(message) })
 }

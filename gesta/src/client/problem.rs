@@ -60,6 +60,9 @@ pub(crate) enum CallError {
     /// A query was answered with errors.
     #[error("the query failed: {0}")]
     Query(String),
+    /// A query cannot be answered now: a store is away, or the read models are being made.
+    #[error("the query failed: {0}")]
+    QueryLater(String),
     /// The client cannot be built from what was given.
     #[error("{field} = {value:?} cannot be used: {problem}")]
     Options {
@@ -75,7 +78,7 @@ pub(crate) enum CallError {
 impl CallError {
     /// Whether the very same call, with the same key, may bring an answer.
     pub(crate) fn retryable(&self) -> bool {
-        matches!(self, Self::Later { .. } | Self::Unreachable { .. })
+        matches!(self, Self::Later { .. } | Self::QueryLater(_) | Self::Unreachable { .. })
     }
 
     /// How long the service asked to wait.

@@ -31,8 +31,9 @@ pub(crate) async fn open_log(data: &Data) -> anyhow::Result<Log> {
 ///
 /// # Errors
 /// When the service does not start.
-pub(crate) fn start(process: &Process, log: &Log) -> anyhow::Result<Service> {
-    let service = Service::start(log, &ServiceOptions::default())?;
+pub(crate) fn start(process: &Process, log: &Log, data: &Data) -> anyhow::Result<Service> {
+    let options = ServiceOptions { store: Some(data.state_dir()), ..ServiceOptions::default() };
+    let service = Service::start(log, &options)?;
     process.health.starting(PART, "the shards read the log");
     let (health, halt, watched) = (process.health.clone(), process.halt.clone(), service.clone());
     process.spawn(async move {
@@ -78,7 +79,7 @@ pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow:
     let log = open_log(&settings.data).await?;
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
     let mut process = Process::new(settings, stop).await?;
-    let service = start(&process, &log)?;
+    let service = start(&process, &log, &settings.data)?;
     process.serve_ops(Some(log));
     let address = listener.local_addr()?;
     tracing::info!(%address, ops = %process.ops_address, "commands are taken");

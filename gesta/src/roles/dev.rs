@@ -49,7 +49,7 @@ pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationT
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
     let mut process = Process::new(settings, stop).await?;
     let address = listener.local_addr()?;
-    let service = command_service::start(&process, &log)?;
+    let service = command_service::start(&process, &log, &settings.data)?;
     let reads = match &settings.postgres.url {
         Some(url) => {
             projectors::watch_postgres(&process, url)?;

@@ -76,6 +76,11 @@ impl Data {
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.dir.join("log")
     }
+
+    /// Folder of the state that is kept of the log; it may be removed while Gesta is stopped.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.dir.join("state")
+    }
 }
 
 /// The store of the read models.

@@ -123,25 +123,25 @@ impl Life {
         matches!(self.stage, "discarded" | "cancelled" | "compensated" | "compensation_failed")
     }
 
-    fn task(&mut self, choice: u16, at: DateTime<Utc>) -> Vec<Encoded> {
-        let token = self.token;
+    /// What may happen in many stages.
+    fn by_the_way(&mut self, choice: u16, at: DateTime<Utc>) -> Option<Encoded> {
+        let waiting = matches!(self.stage, "pending" | "queued" | "assigned" | "retry_wait");
         if self.token > 1 && choice.is_multiple_of(11) {
-            let current = self.token;
-            return vec![task(StaleTokenRefused {
-                given: current - 1,
-                current,
-                command: "task.start".into(),
-            })];
+            let (given, current) = (self.token - 1, self.token);
+            return Some(task(StaleTokenRefused { given, current, command: "task.start".into() }));
         }
-        if choice.is_multiple_of(13) && matches!(self.stage, "pending" | "queued" | "assigned" | "retry_wait")
-        {
-            return vec![task(self.go("cancelled", TaskCancelled { reason: None, acknowledged: false }))];
+        if choice.is_multiple_of(13) && waiting {
+            return Some(task(self.go("cancelled", TaskCancelled { reason: None, acknowledged: false })));
         }
-        if choice.is_multiple_of(17)
-            && matches!(self.stage, "pending" | "queued" | "assigned" | "running" | "retry_wait")
-        {
-            return vec![task(self.go("failed", TaskTimedOut { deadline: at }))];
+        let timed_out = choice.is_multiple_of(17) && (waiting || self.stage == "running");
+        timed_out.then(|| task(self.go("failed", TaskTimedOut { deadline: at })))
+    }
+
+    fn task(&mut self, choice: u16, at: DateTime<Utc>) -> Vec<Encoded> {
+        if let Some(event) = self.by_the_way(choice, at) {
+            return vec![event];
         }
+        let token = self.token;
         match (self.stage, choice % 6) {
             ("-", _) => self.created(choice, at),
             ("pending", 0) => vec![task(TaskUpdated {
@@ -176,6 +176,13 @@ impl Life {
             ("assigned", _) => vec![task(self.go("running", TaskStarted { fencing_token: token }))],
             ("running", _) => self.running(choice, at),
             ("retry_wait", _) => vec![self.queued(QueuedBecause::RetryDue, at)],
+            _ => self.after_work(choice, at),
+        }
+    }
+
+    /// What may happen once nobody works on the task any more.
+    fn after_work(&mut self, choice: u16, at: DateTime<Utc>) -> Vec<Encoded> {
+        match (self.stage, choice % 6) {
             ("failed", 0) | ("succeeded", _) => {
                 vec![task(self.go("compensating", CompensationStarted { reason: Some("undo".into()) }))]
             }
