@@ -57,7 +57,8 @@ async fn pages_hold_every_task_once() {
         }
     }
     let (mut all, mut found) = (ids.clone(), seen.clone());
-    (all.sort_unstable(), found.sort_unstable());
+    all.sort_unstable();
+    found.sort_unstable();
     assert_eq!(all, found);
     let back =
         "query($before: String) { tasks(last: 4, before: $before, order: CREATED_ASC) { nodes { id } } }";
