@@ -176,6 +176,7 @@ impl World {
     }
 
     /// Mixes what happened into the trace; shows it if asked.
+    #[expect(clippy::print_stdout, reason = "a traced run is for a person to read")]
     fn note(&mut self, what: &dyn std::fmt::Debug, marks: [u64; 3]) {
         for mark in [self.now, self.planned].into_iter().chain(marks) {
             self.trace = (self.trace ^ mark).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
