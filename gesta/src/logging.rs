@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::settings::{LogFormat, Logging};
 
 /// What tells more than anyone asked for; a level that is given for it wins.
-const QUIET: &str = "sqlx::postgres::notice=warn";
+const QUIET: &str = "sqlx::postgres::notice=warn,fjall=warn,lsm_tree=warn";
 
 /// Starts logging; `level` is used when neither flag nor configuration names one.
 ///

@@ -19,7 +19,7 @@ pub struct CommandAnswer {
     pub version: u64,
     /// The events that the command wrote; none when it is granted and nothing changed.
     pub events: Vec<WrittenEvent>,
-    /// Consistency token: pass it as `after` to a query to see this command's effect.
+    /// Consistency token: pass it as `atLeast` to a query to see this command's effect.
     pub position: String,
     /// For a renewal or heartbeat: the instant to which the lease or liveness runs.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "millis::option")]

@@ -27,6 +27,7 @@ const ANCHOR_POOLS: [u32; 3] = [8, 16, 32];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    rustls::crypto::ring::default_provider().install_default().expect("no provider was installed before");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["anchor", url, pool] => runtime.block_on(anchor::serve(url, pool.parse().expect("a pool size"))),

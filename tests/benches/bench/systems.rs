@@ -131,7 +131,7 @@ impl Gesta {
         let created = self.command("/tasks", &create).await;
         let id = created["aggregateId"].as_str().expect("an id");
         let assigned = self.command(&format!("/tasks/{id}/assign"), &json!({ "worker": "bench" })).await;
-        let token = assigned["tasks"][0]["fencingToken"].as_u64().expect("a token");
+        let token = assigned["task"]["fencingToken"].as_u64().expect("a token");
         self.command(&format!("/tasks/{id}/start"), &json!({ "fencingToken": token })).await;
         let token = u32::try_from(token).expect("a small token");
         Running { path: format!("/api/v1/tasks/{id}/progress"), token, progress: 0 }

@@ -27,7 +27,7 @@ impl Api {
     /// An agent that executes.
     async fn executing(&self, more: Value) -> String {
         let id = self.spawn(more).await;
-        self.agent(&id, "worktree-created", json!({ "path": "/work/a" })).await;
+        self.agent(&id, "worktree-created", json!({ "path": "/trees/a" })).await;
         self.agent(&id, "session-started", json!({})).await;
         id
     }
@@ -47,7 +47,7 @@ async fn an_agent_lives_to_its_end() {
                        "budgetLimit": "10.00", "config": { "temperature": 0.7 }, "maxRetries": 2 });
     let id = api.spawn(more).await;
     let steps = [
-        ("worktree-created", json!({ "path": "/work/a" }), "SPAWNING", "INITIALIZING"),
+        ("worktree-created", json!({ "path": "/trees/a" }), "SPAWNING", "INITIALIZING"),
         ("session-started", json!({}), "EXECUTING", "RUNNING"),
         ("await-input", json!({ "prompt": "go on?" }), "WAITING", "RUNNING"),
         ("pause", json!({ "reason": "look" }), "PAUSED", "PAUSED"),
@@ -73,7 +73,7 @@ async fn an_agent_lives_to_its_end() {
     );
     assert_eq!(
         shown,
-        json!({ "label": "an agent", "kind": "EXECUTOR", "model": "none", "task": "count", "worktree": "/work/a",
+        json!({ "label": "an agent", "kind": "EXECUTOR", "model": "none", "task": "count", "worktree": "/trees/a",
                 "commits": ["abc"], "capabilities": ["rust"], "roles": ["worker"], "labels": ["night"],
                 "budgetLimit": "10.00", "summary": "all counted", "incarnation": 1, "maxRetries": 2,
                 "config": { "temperature": 0.7 }, "archived": false, "runtimeSeconds": null, "completedAt": null })
