@@ -50,23 +50,28 @@ impl From<sqlx::Error> for Problem {
 
 /// Maps the classes of SQLSTATE (Postgres manual, appendix A).
 fn of_database(state: &str, error: &sqlx::Error) -> Problem {
+    // Before the first migration even the role that reads is missing; Postgres calls that a bad parameter.
+    let no_role = state == "22023" && error.to_string().contains("role");
     match state {
         "57014" => Problem::new(
             Code::QueryTooCostly,
             "the database needed too long for this query; use a narrower filter or a smaller page",
         ),
-        "42P01" | "3F000" | "42703" | "42501" => {
-            tracing::error!(%error, "the read models do not have the expected shape");
-            Problem::new(
-                Code::NotReady,
-                "the read models do not have the shape that this release reads; run `gesta migrate`",
-            )
-        }
+        _ if no_role => not_migrated(error),
+        "42P01" | "3F000" | "42703" | "42501" => not_migrated(error),
         _ if ["08", "53", "57", "58", "25"].iter().any(|class| state.starts_with(class)) => {
             unavailable(error)
         }
         _ => internal(error),
     }
+}
+
+fn not_migrated(error: &sqlx::Error) -> Problem {
+    tracing::warn!(%error, "the read models do not have the expected shape");
+    Problem::new(
+        Code::NotReady,
+        "the read models do not have the shape that this release reads; run `gesta migrate`",
+    )
 }
 
 fn unavailable(error: &sqlx::Error) -> Problem {
