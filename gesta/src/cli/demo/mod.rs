@@ -131,6 +131,8 @@ pub(crate) async fn run(
 
 /// Creates the tasks, watches them to their end and prints what came of them.
 async fn show(client: &Client, job: &Job, fleet: &mut Fleet) -> Result<usize, DemoError> {
+    // On a fresh database the read models are still being made: without them the work would be over unseen.
+    client.query("{ projections { name } }", serde_json::json!({})).await?;
     create(client, job).await?;
     watch(client, job, fleet).await?;
     let answer = client.query(report::QUERY, json!({ "queue": job.queue })).await?;
