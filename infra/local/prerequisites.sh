@@ -102,6 +102,18 @@ check_postgres() {
     fi
 }
 
+# The tests run brokers of their own to end them, so they need a JVM even when GESTA_KAFKA_BROKERS names others.
+check_kafka() {
+    [ "$PURPOSE" = test ] || return 0
+    local java=${JAVA_HOME:+$JAVA_HOME/bin/}java version
+    # macOS has a java that only says it is none.
+    version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
+    [ "${version:-0}" -ge 17 ] ||
+        missing "Java 17 or newer: runs Kafka for the tests" openjdk-17-jre-headless java-17-openjdk-headless openjdk@17
+    compgen -G "$LOCAL/kafka/*/kafka-clients-*.jar" >/dev/null || have mvn ||
+        missing "mvn: fetches Kafka for the tests" maven maven maven
+}
+
 check_tools() {
     have make || missing "make: runs these targets" make make make
     [ "$PURPOSE" != test ] || have git || missing "git: tests compare published files with their history" git git git
@@ -134,6 +146,7 @@ check_tools
 check_rust
 check_compiler
 check_postgres
+check_kafka
 [ ${#MISSING[@]} = 0 ] || {
     report
     exit 1

@@ -23,5 +23,6 @@ end_leftover() {
 end_run
 end_leftover
 "$HERE/postgres.sh" reset
+"$HERE/kafka.sh" reset
 rm -rf "$LOCAL/data" "$LOCAL/run.pid" "$LOCAL/gesta.pid" "$LOCAL/postgres-url"
-say "removed the log and the read models of this checkout${GESTA_POSTGRES_URL:+ (not what is in the server of GESTA_POSTGRES_URL)}"
+say "removed the log and the read models of this checkout${GESTA_POSTGRES_URL:+ (not what is in the server of GESTA_POSTGRES_URL)}${GESTA_KAFKA_BROKERS:+ (not what is in the brokers of GESTA_KAFKA_BROKERS)}"

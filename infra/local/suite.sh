@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# A Postgres of its own for one run of tests or benchmarks, gone with it. Sourced after lib.sh.
+# A Postgres, and where it is asked for a Kafka, of its own for one run of tests or benchmarks, gone with it. Sourced
+# after lib.sh.
 
 SUITE=test/$$
 SUITE_FOLDER=$LOCAL/$SUITE
@@ -13,6 +14,8 @@ suite_finish() {
     trap '' INT TERM HUP
     [ -z "$SUITE_JOB" ] || stop_group "$SUITE_JOB" 2
     [ -n "${SUITE_EXTERNAL:-}" ] || env -u GESTA_POSTGRES_URL "$HERE/postgres.sh" reset "$SUITE" || true
+    env -u GESTA_KAFKA_BROKERS "$HERE/kafka.sh" reset "$SUITE" || true
+    env -u GESTA_KAFKA_BROKERS "$HERE/kafka.sh" reset "three/$SUITE" || true
     rm -rf "$SUITE_FOLDER"
     exit "$code"
 }
@@ -28,6 +31,17 @@ suite_start() {
         GESTA_POSTGRES_URL=$(GESTA_POSTGRES_SETTINGS=$1 "$HERE/postgres.sh" start "$SUITE")
         export GESTA_POSTGRES_URL
     fi
+}
+
+# suite_start_kafka: exports GESTA_KAFKA_BROKERS, one node, and GESTA_KAFKA_BROKERS_THREE, a cluster of three.
+suite_start_kafka() {
+    env -u GESTA_KAFKA_BROKERS "$HERE/kafka.sh" sweep test
+    if [ -z "${GESTA_KAFKA_BROKERS_THREE:-}" ]; then
+        GESTA_KAFKA_BROKERS_THREE=$(env -u GESTA_KAFKA_BROKERS "$HERE/kafka.sh" start "three/$SUITE")
+        export GESTA_KAFKA_BROKERS_THREE
+    fi
+    GESTA_KAFKA_BROKERS=$("$HERE/kafka.sh" start "$SUITE")
+    export GESTA_KAFKA_BROKERS
 }
 
 # suite_run COMMAND…: in the background, so that Ctrl-C is heeded at once.
