@@ -107,7 +107,7 @@ check_kafka() {
     [ "$PURPOSE" = test ] || return 0
     local java=${JAVA_HOME:+$JAVA_HOME/bin/}java version
     # macOS has a java that only says it is none.
-    version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
+    version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1 || true)
     [ "${version:-0}" -ge 17 ] ||
         missing "Java 17 or newer: runs Kafka for the tests" openjdk-17-jre-headless java-17-openjdk-headless openjdk@17
     compgen -G "$LOCAL/kafka/*/kafka-clients-*.jar" >/dev/null || have mvn ||
