@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::header::{ALIGN_BYTES, BadHeader, Header, MAX_HEADER_BYTES};
 use super::options::OpenError;
@@ -13,6 +14,10 @@ use crate::reader::ReadError;
 const LOCK: &str = "lock";
 const END: &str = "end";
 const TEMPORARY: &str = "segment.tmp";
+/// How long a lock that another process holds is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two tries.
+const LOCK_POLL: Duration = Duration::from_millis(10);
 
 /// The path of a segment.
 pub(super) fn segment_path(dir: &Path, number: u64) -> PathBuf {
@@ -42,7 +47,8 @@ pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
 }
 
 /// Takes the directory for this process; the lock lasts as long as the file is open. Without
-/// `create` the directory must hold a log (a copy of one may lack the lock file itself).
+/// `create` the directory must hold a log (a copy of one may lack the lock file itself). A holder that
+/// is just ending, or a child that it forked and that has not begun its own program yet, is waited for.
 pub(super) fn lock(dir: &Path, create: bool) -> Result<File, OpenError> {
     let path = dir.join(LOCK);
     if !create && !segment_path(dir, 1).exists() {
@@ -54,10 +60,14 @@ pub(super) fn lock(dir: &Path, create: bool) -> Result<File, OpenError> {
         options.write(true).create(true).truncate(false);
     }
     let file = options.open(&path).map_err(failed(&path, "opening"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.display().to_string() }),
-        Err(TryLockError::Error(error)) => Err(failed(&path, "locking")(error)),
+    let patience = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => std::thread::sleep(LOCK_POLL),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { dir: dir.display().to_string() }),
+            Err(TryLockError::Error(error)) => return Err(failed(&path, "locking")(error)),
+        }
     }
 }
 
