@@ -2,9 +2,11 @@
 
 mod commands;
 mod events;
+mod transitions;
 
 pub use commands::*;
 pub use events::*;
+pub use transitions::AGENT_TRANSITIONS;
 
 use crate::contract::Address::{Act, Create, Internal};
 use crate::contract::contract;

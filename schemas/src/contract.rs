@@ -51,6 +51,32 @@ pub struct CommandType {
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
+/// One row of an aggregate's transition table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// Stage before; `-` is the absent state.
+    pub from: &'static str,
+    /// Command type, for example `task.start`.
+    pub command: &'static str,
+    /// Event types that this row yields, in order.
+    pub events: &'static [&'static str],
+    /// Stage after.
+    pub to: &'static str,
+    /// Condition under which this row is taken; empty = always.
+    pub when: &'static str,
+}
+
+/// A row as it stands in a table.
+pub(crate) const fn transition(
+    from: &'static str,
+    command: &'static str,
+    events: &'static [&'static str],
+    to: &'static str,
+    when: &'static str,
+) -> Transition {
+    Transition { from, command, events, to, when }
+}
+
 /// The payload's schema.
 pub(crate) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()

@@ -1,11 +1,12 @@
-//! Every command and event type there is, joined from the aggregates' tables.
+//! Every command, event type and transition there is, joined from the aggregates' tables.
 
-use crate::agent::{AgentCommand, AgentEvent};
-use crate::contract::{Address, CommandType, EventType};
-use crate::task::{TaskCommand, TaskEvent};
+use crate::agent::{AGENT_TRANSITIONS, AgentCommand, AgentEvent};
+use crate::contract::{Address, CommandType, EventType, Transition};
+use crate::task::{TASK_TRANSITIONS, TaskCommand, TaskEvent};
 
 const EVENTS: &[&[EventType]] = &[TaskEvent::TYPES, AgentEvent::TYPES];
 const COMMANDS: &[&[CommandType]] = &[TaskCommand::TYPES, AgentCommand::TYPES];
+const TRANSITIONS: &[(&str, &[Transition])] = &[("task", TASK_TRANSITIONS), ("agent", AGENT_TRANSITIONS)];
 
 /// Every event type, by aggregate, in the order of its life.
 pub fn event_types() -> impl Iterator<Item = &'static EventType> {
@@ -35,6 +36,25 @@ pub fn creation(collection: &str) -> Option<&'static CommandType> {
     command_types().find(|command| command.collection == collection && command.address == Address::Create)
 }
 
+/// The transition table of an aggregate; empty for a type that is none.
+#[must_use]
+pub fn transitions(aggregate: &str) -> &'static [Transition] {
+    TRANSITIONS.iter().find(|(name, _)| *name == aggregate).map_or(&[], |(_, rows)| rows)
+}
+
+/// The commands that a client may send to an aggregate in this stage, in the order of its life.
+#[must_use]
+pub fn allowed_commands(aggregate: &str, stage: &str) -> Vec<&'static str> {
+    let mut allowed = Vec::new();
+    for row in transitions(aggregate).iter().filter(|row| row.from == stage) {
+        let internal = command_type(row.command).is_none_or(|command| command.address == Address::Internal);
+        if !internal && !allowed.contains(&row.command) {
+            allowed.push(row.command);
+        }
+    }
+    allowed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +71,23 @@ mod tests {
         for command in command_types() {
             assert!(seen.insert(command.name), "{} twice", command.name);
             assert!(command.name.starts_with(&format!("{}.", command.aggregate)), "{}", command.name);
+        }
+    }
+
+    #[test]
+    fn tables_name_registered_commands_and_events_of_their_aggregate() {
+        for (aggregate, rows) in TRANSITIONS {
+            for row in *rows {
+                assert_eq!(
+                    command_type(row.command).map(|c| c.aggregate),
+                    Some(*aggregate),
+                    "{}",
+                    row.command
+                );
+                for event in row.events {
+                    assert_eq!(event_type(event).map(|e| e.aggregate), Some(*aggregate), "{event}");
+                }
+            }
         }
     }
 

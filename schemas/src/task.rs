@@ -3,10 +3,12 @@
 mod commands;
 mod events;
 mod policy;
+mod transitions;
 
 pub use commands::*;
 pub use events::*;
 pub use policy::*;
+pub use transitions::TASK_TRANSITIONS;
 
 use crate::contract::Address::{Act, Collection, Create, Internal};
 use crate::contract::contract;

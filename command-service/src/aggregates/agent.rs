@@ -1,7 +1,7 @@
 //! What works: its lifecycle, liveness and availability (M-4).
 //!
 //! One file per transition, or per pair that belongs together, in `agent/`; the table of all of them is
-//! [`AGENT_TRANSITIONS`].
+//! [`schemas::agent::AGENT_TRANSITIONS`].
 
 mod archive;
 mod asked;
@@ -26,7 +26,6 @@ pub(crate) mod samples;
 mod session;
 mod spawn;
 mod state;
-mod table;
 mod view;
 mod worktree;
 
@@ -36,7 +35,6 @@ use schemas::agent::{AgentCommand, AgentEvent};
 use super::{Aggregate, Context, Refusal};
 use asked::Asked;
 pub use state::Agent;
-pub use table::AGENT_TRANSITIONS;
 
 /// What a transition answers.
 type Decision = Result<Vec<AgentEvent>, Refusal>;

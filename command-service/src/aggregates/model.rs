@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemas::contract::Transition;
 use schemas::ids::Stream;
+use schemas::registry::transitions;
 
 use super::registry::{self, AnyEvent, State};
-use super::{Context, Transition, given, transitions};
+use super::{Context, given};
 use crate::command::AnyCommand;
 
 /// Deadlines that may be due at one instant, one after the other.

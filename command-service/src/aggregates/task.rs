@@ -1,6 +1,6 @@
 //! A unit of work under a lease (M-8).
 //!
-//! One file per transition in `task/`; the table of all of them is [`TASK_TRANSITIONS`].
+//! One file per transition in `task/`; the table of all of them is [`schemas::task::TASK_TRANSITIONS`].
 
 mod asked;
 mod assign;
@@ -28,7 +28,6 @@ pub(crate) mod samples;
 mod stale;
 mod start;
 mod state;
-mod table;
 mod time_out;
 mod update;
 mod view;
@@ -39,7 +38,6 @@ use schemas::task::{TaskCommand, TaskEvent};
 use super::{Aggregate, Context, Refusal};
 use asked::Asked;
 pub use state::Task;
-pub use table::TASK_TRANSITIONS;
 pub use view::{LeaseView, Ready};
 
 /// What a transition answers.

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use command_service::aggregates::{Transition, allowed_commands, transitions};
-use schemas::contract::Address;
-use schemas::registry::command_type;
+use schemas::contract::{Address, Transition};
+use schemas::registry::{allowed_commands, command_type, transitions};
 
 const PAGE: &str = "docs/state-machines.md";
 
 const HEAD: &str = "# State machines\n\n\
-Generated from the transition tables in `command-service/src/aggregates`; `GESTA_REGENERATE=1 cargo test -p command-service` \
+Generated from the transition tables in `schemas/src/*/transitions.rs`; `GESTA_REGENERATE=1 cargo test -p command-service` \
 writes it anew.\n\n\
 A command that no row lists for the stage is refused with `transition_refused`, and the refusal names what is allowed. A row \
 whose condition does not hold is refused with `guard_refused`. `–` is the stage before the first event. A row without events \

@@ -5,6 +5,7 @@ mod page;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use migrations::AgentListRow;
+use schemas::registry::allowed_commands;
 use serde_json::Value;
 
 use super::event_journal::{self, EventConnection, EventFilter, EventOrder};
@@ -95,6 +96,11 @@ impl Agent {
     /// State in its life.
     async fn state(&self) -> AgentState {
         self.state
+    }
+    /// Commands that its state allows now, in the order of its life, for example `agent.pause`. One of them may
+    /// still be refused, when a condition of `docs/state-machines.md` does not hold.
+    async fn allowed_commands(&self) -> Vec<&'static str> {
+        allowed_commands("agent", &self.row.lifecycle_state)
     }
     /// Status, derived from the state.
     async fn status(&self) -> AgentStatus {

@@ -5,6 +5,7 @@ mod page;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use migrations::TaskListRow;
+use schemas::registry::allowed_commands;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -90,6 +91,11 @@ impl Task {
     /// State in its life.
     async fn state(&self) -> TaskState {
         self.state
+    }
+    /// Commands that its state allows now, in the order of its life, for example `task.cancel`. One of them may
+    /// still be refused, when a condition of `docs/state-machines.md` does not hold.
+    async fn allowed_commands(&self) -> Vec<&'static str> {
+        allowed_commands("task", &self.row.state)
     }
     /// One of six public states, derived from the state.
     async fn status(&self) -> TaskStatus {

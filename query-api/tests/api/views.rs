@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+
+use schemas::registry::{allowed_commands, transitions};
 use serde_json::{Value, json};
 
 use crate::api::Api;
@@ -55,6 +58,30 @@ async fn a_task_shows_everything_about_it() {
         let data = api.data("acme", query, json!({ "id": nothing })).await;
         assert_eq!(data["task"], Value::Null);
     }
+}
+
+/// PLAT-17: in every stage of its life a row names the commands that the transition table allows a client.
+#[tokio::test]
+async fn a_row_names_the_commands_that_its_state_allows() {
+    let api = Api::start().await;
+    for (field, list, column) in [("task", "task_list", "state"), ("agent", "agent_list", "lifecycle_state")]
+    {
+        let rows = transitions(field).iter().flat_map(|row| [row.from, row.to]);
+        let stages: BTreeSet<_> = rows.filter(|stage| *stage != "-").collect();
+        for (number, stage) in (1..).zip(stages) {
+            let row = if field == "task" { task } else { agent };
+            insert(&api.writer, list, row("acme", number, json!({ column: stage }))).await;
+            let query = format!("query($id: ID!) {{ {field}(id: $id) {{ allowedCommands }} }}");
+            let data = api.data("acme", &query, json!({ "id": id(number) })).await;
+            assert_eq!(data[field]["allowedCommands"], json!(allowed_commands(field, stage)), "{stage}");
+        }
+    }
+    let query = "query($task: ID!, $agent: ID!) { task(id: $task) { state allowedCommands } agent(id: $agent) { state allowedCommands } }";
+    let data = api.data("acme", query, json!({"task": id(1), "agent": id(1)})).await;
+    let task = json!({"state": "ASSIGNED", "allowedCommands": ["task.start", "task.renew", "task.release", "task.cancel"]});
+    let agent = json!({"state": "CLEANING_UP", "allowedCommands": ["agent.finish_cleanup", "agent.fail_cleanup",
+        "agent.kill", "agent.archive", "agent.drain", "agent.declare_capabilities", "agent.heartbeat"]});
+    assert_eq!(data, json!({"task": task, "agent": agent}), "the shard's own commands are not offered");
 }
 
 /// TASK-25, PLAT-42: queues are added over shards; projections show their lag.

@@ -5,7 +5,7 @@ use schemas::agent::AgentEvent;
 
 use super::Decision;
 use super::state::Agent;
-use crate::aggregates::{Aggregate, Context, Refusal, allowed_commands, instant};
+use crate::aggregates::{Aggregate, Context, Refusal, instant};
 
 /// What every transition gets.
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ impl Asked<'_> {
             aggregate: Agent::TYPE,
             command: self.command,
             stage,
-            allowed: allowed_commands(Agent::TYPE, stage),
+            allowed: schemas::registry::allowed_commands(Agent::TYPE, stage),
         }
     }
 

@@ -4,7 +4,7 @@ use schemas::task::TaskEvent;
 
 use super::Decision;
 use super::state::{Lease, Life, Running, Task};
-use crate::aggregates::{Aggregate, Context, Refusal, allowed_commands};
+use crate::aggregates::{Aggregate, Context, Refusal};
 
 /// What every transition gets.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ impl<'a> Asked<'a> {
             aggregate: Task::TYPE,
             command: self.command,
             stage,
-            allowed: allowed_commands(Task::TYPE, stage),
+            allowed: schemas::registry::allowed_commands(Task::TYPE, stage),
         }
     }
 

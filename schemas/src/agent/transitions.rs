@@ -1,7 +1,7 @@
-//! The transitions of an agent as data. Documents and `allowedCommands` are made from it, and a test holds
-//! it and `decide` together, in both directions.
+//! The transitions of an agent as data. Documents and `allowedCommands` are made from it, and a test of the command
+//! service holds it and `decide` together, in both directions.
 
-use crate::aggregates::Transition;
+use crate::contract::{Transition, transition as row};
 
 const SPAWN_REQUESTED: &str = "gesta.fleet.agent.spawn_requested.v1";
 const WORKTREE_CREATED: &str = "gesta.fleet.agent.worktree_created.v1";
@@ -34,16 +34,6 @@ const HALF_IS_LEFT: &str = "more than half of the liveness is left";
 const NOT_HEARD: &str = "its liveness has run out";
 const NOT_DRAINING: &str = "not draining yet";
 const DRAINING: &str = "draining already";
-
-const fn row(
-    from: &'static str,
-    command: &'static str,
-    events: &'static [&'static str],
-    to: &'static str,
-    when: &'static str,
-) -> Transition {
-    Transition { from, command, events, to, when }
-}
 
 /// Every transition of an agent (M-4).
 pub const AGENT_TRANSITIONS: &[Transition] = &[

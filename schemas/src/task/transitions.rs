@@ -1,7 +1,7 @@
-//! The transitions of a task as data. Documents and `allowedCommands` are made from it, and a test holds
-//! it and `decide` together, in both directions.
+//! The transitions of a task as data. Documents and `allowedCommands` are made from it, and a test of the command
+//! service holds it and `decide` together, in both directions.
 
-use crate::aggregates::Transition;
+use crate::contract::{Transition, transition as row};
 
 const CREATED: &str = "gesta.work.task.created.v1";
 const UPDATED: &str = "gesta.work.task.updated.v1";
@@ -27,16 +27,6 @@ const COMPENSATED: &str = "gesta.work.task.compensated.v1";
 const COMPENSATION_FAILED: &str = "gesta.work.task.compensation_failed.v1";
 
 const LEASE: &str = "the token is that of the live lease";
-
-const fn row(
-    from: &'static str,
-    command: &'static str,
-    events: &'static [&'static str],
-    to: &'static str,
-    when: &'static str,
-) -> Transition {
-    Transition { from, command, events, to, when }
-}
 
 /// Every transition of a task (M-8).
 pub const TASK_TRANSITIONS: &[Transition] = &[
