@@ -73,6 +73,14 @@ pub enum Start {
     Beginning(u16),
     /// Where another reader stood.
     Cursor(Cursor),
+    /// At the last place not behind `offset` of which the log knows what counted before: in files, the end of
+    /// the shard or the beginning of a segment; elsewhere offset 0. Records before `offset` may come first.
+    Before {
+        /// The shard.
+        shard: u16,
+        /// First offset that is wanted.
+        offset: u64,
+    },
 }
 
 /// 128 bits as 32 hexadecimal digits: JSON has no number that wide.

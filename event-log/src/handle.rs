@@ -177,14 +177,19 @@ impl Log {
     /// # Errors
     /// [`ReadError`] when the cursor is not of this log, or the log changed below it.
     pub fn reader(&self, start: Start) -> Result<Reader, ReadError> {
+        let shard = match start {
+            Start::Beginning(shard) | Start::Before { shard, .. } => shard,
+            Start::Cursor(cursor) => cursor.shard,
+        };
+        let shards = self.genesis().shards;
+        if shard >= shards {
+            return Err(ReadError::NoShard { shard, shards });
+        }
         let cursor = match start {
             Start::Beginning(shard) => Cursor::beginning(self.genesis(), shard),
             Start::Cursor(cursor) => cursor,
+            Start::Before { shard, offset } => self.source.before(shard, offset),
         };
-        let shards = self.genesis().shards;
-        if cursor.shard >= shards {
-            return Err(ReadError::NoShard { shard: cursor.shard, shards });
-        }
         self.source.check(&cursor)?;
         Ok(Reader::new(self.source.clone(), cursor))
     }
@@ -237,6 +242,14 @@ impl Source {
         match self {
             Self::Embedded(embedded) => embedded.check(cursor),
             Self::Memory(memory) => memory.check(cursor),
+        }
+    }
+
+    /// The last known place not behind `offset`.
+    fn before(&self, shard: u16, offset: u64) -> Cursor {
+        match self {
+            Self::Embedded(embedded) => embedded.before(shard, offset),
+            Self::Memory(memory) => Cursor::beginning(memory.genesis(), shard),
         }
     }
 

@@ -112,8 +112,12 @@ impl Feed {
             return Err(FeedError::Generation { token: reached.generation, log: generation });
         }
         let shard = |number| {
-            let reader = log.reader(Start::Beginning(number))?;
             let passed = reached.marks.get(&number).copied();
+            let start = passed.map_or(Start::Beginning(number), |mark| Start::Before {
+                shard: number,
+                offset: mark.saturating_add(1),
+            });
+            let reader = log.reader(start)?;
             Ok(Shard { number, reader, end: log.end(number), passed, waiting: VecDeque::new() })
         };
         let shards = (0..count).map(shard).collect::<Result<_, ReadError>>()?;

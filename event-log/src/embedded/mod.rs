@@ -157,6 +157,17 @@ impl Embedded {
         })
     }
 
+    /// The last place not behind `offset` of which the state of rule F is known.
+    pub(crate) fn before(&self, shard: u16, offset: u64) -> Cursor {
+        let end = self.published.tail().mark(shard);
+        let segment = || self.published.segments.find(shard, offset)?.mark(shard);
+        let known = if offset >= end.end { Some(end) } else { segment() };
+        // Nobody may pass over a record that cannot be read.
+        let known = known.filter(|mark| mark.unreadable.is_none());
+        known
+            .map_or_else(|| Cursor::beginning(&self.genesis, shard), |mark| mark.cursor(&self.genesis, shard))
+    }
+
     /// Where `shard` ends under rule F, and the time of its last counted commit.
     pub(crate) fn basis(&self, shard: u16) -> Result<(Cursor, Option<DateTime<Utc>>), ReadError> {
         let mark = self.published.tail().mark(shard);

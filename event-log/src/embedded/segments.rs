@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::files::{index_path, segment_path};
-use super::header::Header;
+use super::files::{index_path, read_header, segment_path};
+use super::header::{Header, Mark};
 use super::index::Index;
 
 /// One segment file.
@@ -45,6 +45,13 @@ impl Segment {
 
     pub(super) fn base(&self, shard: u16) -> u64 {
         self.bases[usize::from(shard)]
+    }
+
+    /// The state of `shard` before the first frame. Its header says it; a header that cannot be read only
+    /// costs time.
+    pub(super) fn mark(&self, shard: u16) -> Option<Mark> {
+        let (header, ..) = read_header(self.path.parent()?, self.number).ok()?;
+        header.shards.get(usize::from(shard)).copied()
     }
 
     /// Makes frames up to `end` visible and notes where they stand.

@@ -1,6 +1,6 @@
 //! What every backend keeps.
 
-use event_log::{AppendError, ClaimError, Content, Kind, ReadError, Record, Start};
+use event_log::{AppendError, ClaimError, Content, Counted, Kind, ReadError, Record, Start};
 use rstest::rstest;
 use schemas::commit::MAX_COMMIT_BYTES;
 
@@ -33,6 +33,43 @@ async fn a_reader_sees_every_proven_record_in_order(
         let at_once = log.reader(Start::Beginning(shard)).unwrap().next(10_000).await.unwrap();
         assert_eq!(numbers(&at_once), expected, "one step takes all that is there");
     }
+}
+
+/// PLAT-1, PLAT-10: a reader that wants an offset may begin before it and then sees what every other one sees;
+/// in files it passes over one segment at most.
+#[rstest]
+#[tokio::test]
+async fn a_reader_begins_near_an_offset(
+    #[values(Backend::Memory, Backend::Embedded, Backend::SmallSegments)] backend: Backend,
+) {
+    let fixture = backend.open();
+    let log = &fixture.log;
+    let mut owner = claim(log, 1).await.ownership;
+    for n in 1..=600 {
+        append(log, &mut owner, [n]).await;
+        if n % 150 == 0 {
+            owner = claim(log, 1).await.ownership;
+        }
+    }
+    let all = read_all(log, Start::Beginning(1)).await;
+    let mut passed = Vec::new();
+    for offset in [0, 1, 2, 150, 151, 152, 300, log.end(1) - 1, log.end(1), log.end(1) + 9] {
+        let start = Start::Before { shard: 1, offset };
+        let first = log.reader(start).unwrap().cursor().next_offset;
+        assert!(first <= offset, "{first} is behind {offset}");
+        passed.push(offset.min(log.end(1)) - first);
+        let cursors = |counted: &[Counted]| counted.iter().map(|c| c.cursor).collect::<Vec<_>>();
+        let from = usize::try_from(first).unwrap();
+        assert_eq!(cursors(&read_all(log, start).await), cursors(&all)[from..], "from {offset}");
+    }
+    assert_eq!((passed[0], passed[1]), (0, 1));
+    if backend != Backend::Memory {
+        assert_eq!(passed[passed.len() - 2..], [0, 0], "the end is known");
+    }
+    if backend == Backend::SmallSegments {
+        assert!(passed.iter().all(|passed| *passed < 300), "{passed:?}: a segment has fewer records");
+    }
+    assert!(log.reader(Start::Before { shard: SHARDS, offset: 0 }).is_err());
 }
 
 /// PLAT-1: a reader goes on from the cursor of any record, and only there.
