@@ -2,6 +2,7 @@
 //! stops what it concerns, visibly).
 
 use event_log::ReadError;
+use uuid::Uuid;
 
 use crate::event::EventError;
 
@@ -16,7 +17,18 @@ pub(crate) enum Failure {
     Lost,
     /// The log cannot be read on.
     #[error(transparent)]
-    Log(#[from] ReadError),
+    Log(ReadError),
+    /// The database belongs to another log.
+    #[error(
+        "this database holds the read models of another log ({of_rows}) than this one ({log}): point GESTA_POSTGRES_URL at an \
+         empty database, or --data-dir at the log that the database belongs to"
+    )]
+    OtherLog {
+        /// Log of the stored cursor.
+        of_rows: Uuid,
+        /// The log that is read.
+        log: Uuid,
+    },
     /// Postgres refuses the batch, now and later.
     #[error("Postgres refuses the rows: {0}")]
     Refused(sqlx::Error),
@@ -45,6 +57,17 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn gap(name: &'static str) -> Self {
         Self::Gap(name)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::OtherLog { cursor_log, log, .. } if cursor_log != log => {
+                Self::OtherLog { of_rows: cursor_log, log }
+            }
+            error => Self::Log(error),
+        }
     }
 }
 

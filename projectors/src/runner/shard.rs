@@ -24,6 +24,8 @@ use crate::store::{self, Marks};
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 /// Time between two looks at what stopped a whole shard: an operator may have repaired it.
 const RECHECK: Duration = Duration::from_secs(30);
+/// The state of a stored cursor that does not move.
+const STOPPED: &str = "stopped";
 
 /// Runs one shard until it is cancelled, or to the end of the log when that is asked for.
 ///
@@ -79,13 +81,16 @@ struct Runner {
     groups: Vec<Group>,
     /// Stopped by an event that cannot be decoded.
     stopped: Vec<&'static str>,
+    /// Stored as stopped by an earlier runner.
+    marked: Vec<&'static str>,
     under_way: Option<AbortOnDropHandle<Result<Marks, Failure>>>,
     committed: bool,
 }
 
 impl Runner {
     fn new(context: Arc<Context>, shard: u16) -> Self {
-        Self { context, shard, groups: Vec::new(), stopped: Vec::new(), under_way: None, committed: false }
+        let (groups, stopped, marked) = (Vec::new(), Vec::new(), Vec::new());
+        Self { context, shard, groups, stopped, marked, under_way: None, committed: false }
     }
 
     async fn follow(&mut self) -> Result<(), Failure> {
@@ -108,6 +113,7 @@ impl Runner {
                 }
                 Ok(None) => {
                     self.settle().await?;
+                    self.resume().await?;
                     self.caught_up();
                     if !self.wait(&mut end).await? {
                         return Ok(());
@@ -127,7 +133,7 @@ impl Runner {
     }
 
     /// The projections by the cursor at which they stand.
-    async fn load(&self) -> Result<Vec<Group>, Failure> {
+    async fn load(&mut self) -> Result<Vec<Group>, Failure> {
         let context = &self.context;
         let units: Vec<_> = context
             .units
@@ -147,8 +153,9 @@ impl Runner {
                 return Err(Failure::gap(unit.names()[0]));
             }
             for &name in unit.names() {
-                let last =
-                    stored.iter().find(|stored| stored.name == name).and_then(|stored| stored.last_event_at);
+                let stored = stored.iter().find(|stored| stored.name == name);
+                self.marked.extend(stored.filter(|stored| stored.state == STOPPED).map(|_| name));
+                let last = stored.and_then(|stored| stored.last_event_at);
                 context.status.update(self.shard, &[name], |progress| {
                     progress.next_offset = cursor.next_offset;
                     progress.head_offset = context.log.end(self.shard).max(cursor.next_offset);
@@ -203,6 +210,17 @@ impl Runner {
         Ok(())
     }
 
+    /// Whoever stands at the end without a batch goes on too; a batch says so by itself.
+    async fn resume(&mut self) -> Result<(), Failure> {
+        let marked = std::mem::take(&mut self.marked);
+        for group in self.groups.iter().filter(|_| !marked.is_empty()) {
+            let names: Vec<_> = group.names().into_iter().filter(|name| marked.contains(name)).collect();
+            let (pool, generation) = (&self.context.source.pool, self.context.generation);
+            store::resume(pool, generation, &names, &group.cursor).await?;
+        }
+        Ok(())
+    }
+
     /// Records at the end that do not count leave no lag.
     fn caught_up(&self) {
         for group in &self.groups {
@@ -244,12 +262,16 @@ impl Runner {
         let names: Vec<_> = stopped.iter().flat_map(|unit| unit.names()).copied().collect();
         self.groups.retain(|group| !group.units.is_empty());
         self.stopped.extend(&names);
+        self.say_stopped(&names, &failure);
         self.mark_stopped(&names, &cursor, &failure.to_string()).await
+    }
+
+    fn say_stopped(&self, names: &[&'static str], error: &Failure) {
+        tracing::error!(shard = self.shard, projections = ?names, %error, "projections stopped; nothing is skipped");
     }
 
     async fn mark_stopped(&self, names: &[&'static str], at: &Cursor, error: &str) -> Result<(), Failure> {
         let head = self.context.log.end(self.shard).max(at.next_offset);
-        tracing::error!(shard = self.shard, projections = ?names, error, "projections stopped; nothing is skipped");
         self.context.status.update(self.shard, names, |progress| {
             progress.head_offset = head;
             progress.state = State::Stopped(error.to_owned());
@@ -277,6 +299,7 @@ impl Runner {
             progress.head_offset = head(progress);
             progress.state = State::Stopped(error.clone());
         });
+        self.say_stopped(&names, failure);
         if let Err(problem) = self.mark_all_stopped(&error).await {
             tracing::error!(%problem, "that projections are stopped could not be written");
         }

@@ -27,6 +27,8 @@ pub(crate) struct Stored {
     pub(crate) name: String,
     pub(crate) cursor: Json<Cursor>,
     pub(crate) last_event_at: Option<DateTime<Utc>>,
+    /// `running` or `stopped`, as the last one who wrote it found.
+    pub(crate) state: String,
 }
 
 fn number(value: u64) -> i64 {
@@ -49,8 +51,7 @@ pub(crate) async fn begin(
 
 /// The cursors of a shard.
 pub(crate) async fn stored(pool: &PgPool, generation: i32, shard: u16) -> Result<Vec<Stored>, sqlx::Error> {
-    let sql =
-        "SELECT name, cursor, last_event_at FROM gesta.projections WHERE generation = $1 AND shard = $2";
+    let sql = "SELECT name, cursor, last_event_at, state FROM gesta.projections WHERE generation = $1 AND shard = $2";
     sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
 }
 
@@ -99,4 +100,17 @@ pub(crate) async fn stop(
          WHERE generation = $1 AND shard = $2 AND name = ANY ($3) AND cursor = $4";
     let query = sqlx::query(sql).bind(generation).bind(i32::from(at.shard)).bind(names).bind(Json(at));
     query.bind(error).bind(number(head)).execute(pool).await.map(drop)
+}
+
+/// Takes back that projections of a shard are stopped: what stopped them is repaired.
+pub(crate) async fn resume(
+    pool: &PgPool,
+    generation: i32,
+    names: &[&'static str],
+    at: &Cursor,
+) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE gesta.projections SET state = 'running', error = NULL, updated_at = now() \
+         WHERE generation = $1 AND shard = $2 AND name = ANY ($3) AND cursor = $4 AND state = 'stopped'";
+    let query = sqlx::query(sql).bind(generation).bind(i32::from(at.shard)).bind(names).bind(Json(at));
+    query.execute(pool).await.map(drop)
 }

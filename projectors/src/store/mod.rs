@@ -6,7 +6,7 @@ mod cursors;
 mod load;
 mod write;
 
-pub(crate) use cursors::{Marks, advance, begin, stop, stored};
+pub(crate) use cursors::{Marks, advance, begin, resume, stop, stored};
 pub(crate) use load::current;
 pub(crate) use write::write;
 

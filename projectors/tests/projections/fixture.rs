@@ -38,6 +38,13 @@ impl Fixture {
         Self { log, faults, url, pool, owners, commands: 0 }
     }
 
+    /// The log of another fixture with the database of this one.
+    pub(crate) fn beside(&self, other: &Self) -> Self {
+        let (log, faults) = (other.log.clone(), other.faults.clone());
+        let (url, pool) = (self.url.clone(), self.pool.clone());
+        Self { log, faults, url, pool, owners: Vec::new(), commands: 0 }
+    }
+
     fn commit(&mut self, step: &Step) -> Commit {
         self.commands += 1;
         let event = |(version, kind, v, data): &(u64, &'static str, u32, serde_json::Value)| EventRecord {
