@@ -21,6 +21,11 @@ die() {
 # step NUMBER TOTAL TEXT: one numbered line of progress.
 step() { say "[$1/$2] $3"; }
 
+# target_folder: where cargo builds, wherever the user's settings put it.
+target_folder() {
+    cargo metadata --no-deps --offline --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
+}
+
 is_root() { [ "$(id -u)" = 0 ]; }
 
 # command_line PID: how a process was called; nothing when it has ended, also when nobody has reaped it yet.

@@ -3,7 +3,7 @@
 #
 #   postgres.sh install            fetch and unpack the programs (once)
 #   postgres.sh start [INSTANCE]   start, or find the running one; prints its URL
-#   postgres.sh stop [INSTANCE]    end it, within 4 s; data stays
+#   postgres.sh stop [INSTANCE]    end it, within 3 s; data stays
 #   postgres.sh status [INSTANCE]  say what runs where; 0 running, 3 stopped
 #   postgres.sh url [INSTANCE]     print the URL of the running one
 #   postgres.sh reset [INSTANCE]   stop and remove its data
@@ -23,7 +23,7 @@ umask 022 # the server's user must get to its programs and its data folder, also
 
 SETTINGS="-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c shared_buffers=256MB -c max_connections=200 -c log_checkpoints=off"
 START_SECONDS=60 # recovery after a crash included
-FAST_STOP_SECONDS=3
+FAST_STOP_SECONDS=2 # a disk that needs longer for what is in memory: it is in the journal, and recovered at the next start
 IMMEDIATE_STOP_SECONDS=1
 FIRST_PORT=25432 # below the ports systems hand out for outgoing connections (32768 and up)
 PORTS=4000

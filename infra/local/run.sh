@@ -6,7 +6,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 STEPS=4
-GESTA_STOP_SECONDS=2 # Postgres may need 4 more, but only when its disk is too slow to write what it holds
+GESTA_STOP_SECONDS=2 # gesta dev ends itself before that; Postgres has the rest of the 5 s
 RUN_PID_FILE=$LOCAL/run.pid
 GESTA_PID_FILE=$LOCAL/gesta.pid
 POSTGRES_JOB=
@@ -90,8 +90,7 @@ build() {
     cargo build --locked --package gesta </dev/null &
     FOREGROUND_JOB=$!
     await || die "the build failed; cargo says why above"
-    # Wherever the user's settings of cargo put it.
-    PROGRAM=$(cargo metadata --no-deps --offline --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/debug/gesta
+    PROGRAM=$(target_folder)/debug/gesta
 }
 
 await_postgres() {

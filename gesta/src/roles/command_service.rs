@@ -8,7 +8,7 @@ use event_log::{EmbeddedOptions, Log};
 use tokio_util::sync::CancellationToken;
 
 use super::ports::listen;
-use super::process::Process;
+use super::process::{END_WITHIN, Process};
 use crate::settings::{DEFAULT_LISTEN, Data, Settings};
 
 /// Name of this part in `/readyz`.
@@ -78,7 +78,7 @@ pub(crate) fn edge(settings: &Settings, address: std::net::SocketAddr) -> EdgeCo
 pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     let log = open_log(&settings.data).await?;
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
-    let mut process = Process::new(settings, stop).await?;
+    let mut process = Process::new(settings, stop, END_WITHIN).await?;
     let service = start(&process, &log, &settings.data)?;
     process.serve_ops(Some(log));
     let address = listener.local_addr()?;
@@ -89,7 +89,6 @@ pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow:
         ::command_service::http::router(service.clone(), edge(settings, address)),
     );
     process.await_stop().await;
-    service.shutdown().await;
-    process.end().await;
+    process.end(service.shutdown()).await;
     Ok(())
 }

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::Gate;
 use super::ports::listen;
 use super::process::Process;
 use super::{command_service, projectors, query_api};
@@ -16,6 +18,9 @@ use crate::settings::{DEFAULT_LISTEN, Settings};
 
 /// Workers of the demo.
 const WORKERS: u32 = 3;
+/// How long it may take from the signal to the end, the demo's workers included: who started it may have
+/// more to end in five seconds.
+const END_WITHIN: Duration = Duration::from_millis(1_750);
 
 /// Flags of `gesta dev`.
 #[derive(Debug, Clone, Args)]
@@ -47,14 +52,16 @@ impl DevArgs {
 pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let log = command_service::open_log(&settings.data).await?;
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
-    let mut process = Process::new(settings, stop).await?;
+    let mut process = Process::new(settings, stop, END_WITHIN).await?;
     let address = listener.local_addr()?;
     let service = command_service::start(&process, &log, &settings.data)?;
     let reads = match &settings.postgres.url {
         Some(url) => {
             projectors::watch_postgres(&process, url)?;
-            projectors::start(&process, log.clone(), url.clone(), settings.postgres.max_connections);
-            query_api::router(settings, url, address, &process)?
+            let gate = Gate::default();
+            let connections = settings.postgres.max_connections;
+            projectors::start(&process, log.clone(), url.clone(), connections, gate.clone());
+            query_api::router(settings, url, address, &process, &gate)?
         }
         None => {
             tracing::warn!("{}; commands go on, there are no read models", projectors::NO_DATABASE);
@@ -74,8 +81,7 @@ pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationT
     if !args.once {
         process.await_stop().await;
     }
-    service.shutdown().await;
-    process.end().await;
+    process.end(service.shutdown()).await;
     Ok(shown?)
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod command_service;
 pub(crate) mod dev;
+mod gate;
 pub(crate) mod health;
 pub(crate) mod ops;
 pub(crate) mod ports;

@@ -1,6 +1,7 @@
 //! What every service process has: health, metrics, the second port, and an orderly end.
 
 use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::command_service::http::serve::{self, Limits};
@@ -9,6 +10,7 @@ use anyhow::Context as _;
 use axum::Router;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,8 +19,10 @@ use super::ops::{self, Ops};
 use super::ports::listen;
 use crate::settings::{DEFAULT_OPS_LISTEN, Settings};
 
-/// How long the servers may finish what they have begun; the whole end stays below five seconds.
-const END_WITHIN: Duration = Duration::from_millis(1_500);
+/// How long a service may take from the signal to its end.
+pub(crate) const END_WITHIN: Duration = Duration::from_millis(4_500);
+/// What of that is left to the servers, however long the rest took.
+const SERVERS_END_WITHIN: Duration = Duration::from_millis(300);
 /// How long requests in progress may take after the stop.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -35,20 +39,33 @@ pub(crate) struct Process {
     tasks: TaskTracker,
     ops: Option<TcpListener>,
     metrics: PrometheusHandle,
+    told_to_stop: Arc<OnceLock<Instant>>,
+    end_within: Duration,
 }
 
 impl Process {
-    /// Installs the metrics and takes the second port.
+    /// Installs the metrics and takes the second port. Once `stop` is cancelled, the process ends within
+    /// `end_within`.
     ///
     /// # Errors
     /// When the port is taken.
-    pub(crate) async fn new(settings: &Settings, stop: CancellationToken) -> anyhow::Result<Self> {
+    pub(crate) async fn new(
+        settings: &Settings,
+        stop: CancellationToken,
+        end_within: Duration,
+    ) -> anyhow::Result<Self> {
         let files = serve::raise_open_files();
         tracing::debug!(files, "open files allowed");
         let metrics =
             PrometheusBuilder::new().install_recorder().context("the metrics cannot be installed")?;
         metrics_process::Collector::default().describe();
         let ops = listen(settings.ops.listen, DEFAULT_OPS_LISTEN, "--ops-listen").await?;
+        let told_to_stop = Arc::<OnceLock<Instant>>::default();
+        let (told, signal) = (Arc::clone(&told_to_stop), stop.clone());
+        tokio::spawn(async move {
+            signal.cancelled().await;
+            told.get_or_init(Instant::now);
+        });
         Ok(Self {
             health: Health::default(),
             stop,
@@ -57,6 +74,8 @@ impl Process {
             tasks: TaskTracker::new(),
             ops: Some(ops),
             metrics,
+            told_to_stop,
+            end_within,
         })
     }
 
@@ -89,13 +108,37 @@ impl Process {
         self.health.drain();
     }
 
-    /// Ends the servers and every part, within a bounded time.
-    pub(crate) async fn end(self) {
+    /// Ends `first`, then the servers and every part, all by one deadline that began with the signal.
+    /// `first` goes before the servers, so that what it finishes is still answered.
+    pub(crate) async fn end(self, first: impl Future<Output = ()>) {
         self.health.drain();
+        let deadline = *self.told_to_stop.get_or_init(Instant::now) + self.end_within;
+        if timeout_at(deadline - SERVERS_END_WITHIN, first).await.is_err() {
+            tracing::warn!("what was being written was not confirmed in time; it may count or not");
+        }
         self.halt.cancel();
         self.tasks.close();
-        if tokio::time::timeout(END_WITHIN, self.tasks.wait()).await.is_err() {
-            tracing::warn!("some connections or parts did not end in {END_WITHIN:?}; they are cut");
+        if timeout_at(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some connections or parts did not end in {:?}; they are cut", self.end_within);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PLAT-16: the end comes by its deadline, whatever hangs.
+    #[tokio::test]
+    async fn what_hangs_does_not_keep_the_process() {
+        let mut settings = Settings::default();
+        settings.ops.listen = Some(([127, 0, 0, 1], 0).into());
+        let stop = CancellationToken::new();
+        let process = Process::new(&settings, stop.clone(), SERVERS_END_WITHIN).await.unwrap();
+        process.spawn(std::future::pending());
+        stop.cancel();
+        process.await_stop().await;
+        let ended = tokio::time::timeout(Duration::from_secs(60), process.end(std::future::pending()));
+        ended.await.expect("it waits for neither");
     }
 }

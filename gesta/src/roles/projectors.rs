@@ -10,8 +10,9 @@ use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 
 use super::command_service::open_log;
+use super::gate::Gate;
 use super::health::Health;
-use super::process::Process;
+use super::process::{END_WITHIN, Process};
 use crate::settings::{PostgresUrl, Settings};
 
 /// A projection that is further behind than both makes the process not ready.
@@ -29,15 +30,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// Time between two looks whether Postgres is there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Migrates and projects until the process ends; waits for Postgres as long as it takes.
-pub(crate) fn start(process: &Process, log: Log, url: PostgresUrl, connections: u32) {
+/// Migrates, opens `gate` and projects until the process ends; waits for Postgres as long as it takes.
+pub(crate) fn start(process: &Process, log: Log, url: PostgresUrl, connections: u32, gate: Gate) {
     process.health.starting(PROJECTIONS, "waiting for Postgres");
     let (health, halt) = (process.health.clone(), process.halt.clone());
     process.spawn(async move {
         let mut wait = RETRY_WAIT.0;
         loop {
             let ended = tokio::select! {
-                ended = project(&log, &url, connections, &health, halt.clone()) => ended,
+                ended = project(&log, &url, connections, (&health, &gate), halt.clone()) => ended,
                 () = halt.cancelled() => return,
             };
             match ended {
@@ -56,10 +57,11 @@ async fn project(
     log: &Log,
     url: &PostgresUrl,
     connections: u32,
-    health: &Health,
+    (health, gate): (&Health, &Gate),
     halt: CancellationToken,
 ) -> anyhow::Result<()> {
     migrate(url.clone()).await?;
+    gate.open();
     let pool = migrations::projector_pool(url.reveal(), connections)?;
     let options = Options::default();
     let status = options.status.clone();
@@ -128,9 +130,7 @@ async fn migrate(url: PostgresUrl) -> anyhow::Result<()> {
 /// When the address cannot be used.
 pub(crate) fn watch_postgres(process: &Process, url: &PostgresUrl) -> anyhow::Result<()> {
     process.health.starting(POSTGRES, "not asked yet");
-    // No role: whether the server answers must be known before the first migration made the roles.
-    let pool =
-        PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN).connect_lazy(url.reveal())?;
+    let pool = plain_pool(url)?;
     let (health, halt, shown) = (process.health.clone(), process.halt.clone(), url.to_string());
     process.spawn(async move {
         loop {
@@ -154,23 +154,31 @@ pub(crate) fn watch_postgres(process: &Process, url: &PostgresUrl) -> anyhow::Re
     Ok(())
 }
 
+/// One connection without a role: before the first migration there are none.
+///
+/// # Errors
+/// When the address cannot be used.
+pub(crate) fn plain_pool(url: &PostgresUrl) -> Result<sqlx::PgPool, sqlx::Error> {
+    PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN).connect_lazy(url.reveal())
+}
+
 /// Runs the projections alone until a signal.
 ///
 /// # Errors
 /// When the log belongs to another process, or no database is configured.
 pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     let url = settings.postgres.url.clone().context(NO_DATABASE)?;
-    let mut process = Process::new(settings, stop).await?;
+    let mut process = Process::new(settings, stop, END_WITHIN).await?;
     let log = open_log(&settings.data).await.context(
         "the projections read the log of another process only when it is on Kafka; the embedded log has one process \
          at a time: run them in `gesta dev` with the commands, or stop that process",
     )?;
     watch_postgres(&process, &url)?;
-    start(&process, log.clone(), url, settings.postgres.max_connections);
+    start(&process, log.clone(), url, settings.postgres.max_connections, Gate::default());
     process.serve_ops(Some(log));
     tracing::info!(ops = %process.ops_address, "projecting");
     process.await_stop().await;
-    process.end().await;
+    process.end(std::future::ready(())).await;
     Ok(())
 }
 

@@ -10,13 +10,14 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use crate::client::Connection;
 
 /// Tasks that a worker of the job does at once.
 const CONCURRENCY: u32 = 2;
-/// How long a worker may take to end after it was told to.
-const STOP_WITHIN: Duration = Duration::from_millis(1_500);
+/// How long the workers may take to end after they were told to, all of them together.
+const STOP_WITHIN: Duration = Duration::from_millis(1_200);
 /// Lines that may wait to be read.
 const LINES: usize = 1_024;
 
@@ -107,7 +108,7 @@ impl Fleet {
         self.members.iter().find(|member| member.killed).map(|member| member.label.as_str())
     }
 
-    /// Has every worker drain and end; one that takes too long is killed.
+    /// Has every worker drain and end; those that take too long are killed.
     pub(super) async fn stop(mut self) {
         for member in &self.members {
             if let Some(id) = member.process.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
@@ -115,8 +116,9 @@ impl Fleet {
                 kill_process(id, Signal::TERM).ok();
             }
         }
+        let deadline = Instant::now() + STOP_WITHIN;
         for member in &mut self.members {
-            if tokio::time::timeout(STOP_WITHIN, member.process.wait()).await.is_err() {
+            if timeout_at(deadline, member.process.wait()).await.is_err() {
                 member.process.kill().await.ok();
             }
         }
@@ -129,7 +131,7 @@ fn command(connection: &Connection, queue: &str, label: &str) -> io::Result<Comm
         .args(["--log-level", "warn", "worker", "--output", "ndjson", "--stop-with-stdin"])
         .args([
             "--grace",
-            "1s",
+            "500ms",
             "--heartbeat",
             "3s",
             "--wait",

@@ -36,6 +36,9 @@ const MAX_ATTEMPTS: u32 = 4;
 const CREATIONS: usize = 8;
 /// How long the job may stand still before it counts as stuck.
 const STANDSTILL: Duration = Duration::from_secs(60);
+/// How long read models may be marked as stopped before that is believed: a mark of an earlier process goes
+/// as soon as they have begun again.
+const STOPPED_FOR: Duration = Duration::from_secs(2);
 
 /// Flags of `gesta demo`.
 #[derive(Debug, Clone, Args)]
@@ -75,6 +78,12 @@ pub(crate) enum DemoError {
         /// What to look at.
         advice: &'static str,
     },
+    /// The work would be over unseen.
+    #[error(
+        "the read models are stopped: {0}. To begin anew with an empty log and an empty database: make reset, \
+         or another --data-dir and another GESTA_POSTGRES_URL"
+    )]
+    ReadModels(String),
     /// The answer of the query lacks what was asked for.
     #[error("the answer of the query cannot be read: {0}")]
     Answer(#[from] serde_json::Error),
@@ -105,9 +114,11 @@ pub(crate) async fn run(
     let begun = Instant::now();
     let client = Client::new(connection)?.with_patience(STANDSTILL);
     let repo = args.repo.clone();
-    let plan = tokio::task::spawn_blocking(move || plan::make(&repo))
-        .await
-        .unwrap_or_else(|error| Err(PlanError::Broken(error.to_string())))?;
+    let planned = tokio::task::spawn_blocking(move || plan::make(&repo));
+    let plan = tokio::select! {
+        plan = planned => plan.unwrap_or_else(|error| Err(PlanError::Broken(error.to_string())))?,
+        () = stop.cancelled() => return Err(DemoError::Stopped),
+    };
     let id = Uuid::new_v4().simple().to_string()[..8].to_owned();
     let job = Job { queue: format!("inventory-{id}"), id, plan };
     out::line(format_args!(
@@ -131,14 +142,25 @@ pub(crate) async fn run(
 
 /// Creates the tasks, watches them to their end and prints what came of them.
 async fn show(client: &Client, job: &Job, fleet: &mut Fleet) -> Result<usize, DemoError> {
-    // On a fresh database the read models are still being made: without them the work would be over unseen.
-    client.query("{ projections { name } }", serde_json::json!({})).await?;
+    await_read_models(client).await?;
     create(client, job).await?;
     watch(client, job, fleet).await?;
     let answer = client.query(report::QUERY, json!({ "queue": job.queue })).await?;
     let result = report::read(&answer, fleet)?;
     out::line(result.tables())?;
     Ok(result.unsuccessful())
+}
+
+/// Waits until the read models can show the work: on a fresh database they are still being made.
+async fn await_read_models(client: &Client) -> Result<(), DemoError> {
+    let begun = Instant::now();
+    loop {
+        match report::stopped(&client.query(report::READ_MODELS, json!({})).await?) {
+            None => return Ok(()),
+            Some(why) if begun.elapsed() > STOPPED_FOR => return Err(DemoError::ReadModels(why)),
+            Some(_) => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
 }
 
 async fn create(client: &Client, job: &Job) -> Result<(), CallError> {
@@ -164,7 +186,11 @@ async fn watch(client: &Client, job: &Job, fleet: &mut Fleet) -> Result<(), Demo
     let mut moved = Instant::now();
     let mut done = 0;
     loop {
-        let ended = report::ended(&client.query(report::PROGRESS, json!({ "queue": job.queue })).await?);
+        let answer = client.query(report::PROGRESS, json!({ "queue": job.queue })).await?;
+        if report::stopped(&answer).is_some() {
+            await_read_models(client).await?;
+        }
+        let ended = report::ended(&answer);
         if ended != done {
             (done, moved) = (ended, Instant::now());
             bar.reach(done);

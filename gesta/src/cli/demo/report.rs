@@ -14,9 +14,15 @@ use crate::client::Connection;
 use crate::out;
 use crate::worker::inventory::Inventory;
 
-/// How far the job is.
-pub(super) const PROGRESS: &str =
-    "query Progress($queue: String!) { tasks(first: 100, filter: { queue: [$queue] }) { nodes { state } } }";
+/// How far the job is, and the read models that show it.
+pub(super) const PROGRESS: &str = "\
+query Progress($queue: String!) {
+  tasks(first: 100, filter: { queue: [$queue] }) { nodes { state } }
+  projections { name shards { shard state error } }
+}";
+
+/// How the read models are.
+pub(super) const READ_MODELS: &str = "{ projections { name shards { shard state error } } }";
 
 /// The whole result.
 pub(super) const QUERY: &str = "\
@@ -32,6 +38,9 @@ const COPY: &str =
 
 /// Languages that the table names.
 const MAX_LANGUAGES: usize = 12;
+
+/// Read models that show the job.
+const READ: [&str; 2] = ["task_list", "task_attempts"];
 
 /// States from which nothing follows by itself.
 const ENDED: [&str; 6] = ["succeeded", "failed", "cancelled", "dead_lettered", "discarded", "compensated"];
@@ -70,6 +79,17 @@ pub(super) struct Report {
 pub(super) fn ended(answer: &Value) -> usize {
     let nodes = answer.pointer("/tasks/nodes").and_then(Value::as_array).into_iter().flatten();
     nodes.filter(|task| has_ended(task["state"].as_str().unwrap_or_default())).count()
+}
+
+/// The first read model of the answer to [`PROGRESS`] or [`READ_MODELS`] that shows the job and cannot go on, and why.
+pub(super) fn stopped(answer: &Value) -> Option<String> {
+    let each = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    each(&answer["projections"]).iter().find_map(|projection| {
+        let shard = each(&projection["shards"]).into_iter().find(|shard| shard["state"] != "running")?;
+        let error = shard["error"].as_str().unwrap_or("no reason given");
+        let name = projection["name"].as_str().filter(|name| READ.contains(name))?;
+        Some(format!("{name} of shard {}: {error}", shard["shard"]))
+    })
 }
 
 fn has_ended(state: &str) -> bool {
