@@ -13,6 +13,7 @@ use schemas::commit::Commit;
 use schemas::ids::Stream;
 use schemas::task::TaskCommand;
 
+use super::faults::Seen;
 use super::history::Attempt;
 use super::world::World;
 
@@ -224,16 +225,20 @@ fn check_owner(world: &World, truth: &Truth, records: Vec<Counted>) {
 /// What happened in a run, to show that the runs are worth something.
 #[derive(Debug, Default)]
 pub(crate) struct Met {
-    epochs: u64,
-    void: u64,
-    replayed: u64,
-    refused: u64,
-    unknown: u64,
-    leases: u64,
-    expiries: u64,
-    stale: u64,
-    reused: u64,
-    poisoned: u64,
+    pub(crate) epochs: u64,
+    pub(crate) void: u64,
+    pub(crate) replayed: u64,
+    pub(crate) refused: u64,
+    pub(crate) unknown: u64,
+    pub(crate) leases: u64,
+    pub(crate) expiries: u64,
+    pub(crate) stale: u64,
+    pub(crate) reused: u64,
+    pub(crate) poisoned: u64,
+    pub(crate) lost_claims: u64,
+    pub(crate) same_epoch: u64,
+    pub(crate) races: u64,
+    pub(crate) stopped: u64,
 }
 
 impl Met {
@@ -248,14 +253,17 @@ impl Met {
         self.stale += other.stale;
         self.reused += other.reused;
         self.poisoned += other.poisoned;
+        self.lost_claims += other.lost_claims;
+        self.same_epoch += other.same_epoch;
+        self.races += other.races;
+        self.stopped += other.stopped;
     }
 
     pub(crate) fn all(&self) -> bool {
-        let Self { epochs, void, replayed, refused, unknown, leases, expiries, stale, reused, poisoned } =
-            self;
-        [epochs, void, replayed, refused, unknown, leases, expiries, stale, reused, poisoned]
-            .into_iter()
-            .all(|n| *n > 0)
+        let log = [self.epochs, self.void, self.lost_claims, self.same_epoch, self.races, self.stopped];
+        let answers = [self.replayed, self.refused, self.unknown, self.stale, self.reused, self.poisoned];
+        let tasks = [self.leases, self.expiries];
+        log.iter().chain(&answers).chain(&tasks).all(|n| *n > 0)
     }
 }
 
@@ -267,7 +275,12 @@ pub(crate) fn met(world: &World) -> Met {
         let events = truth.commits.values().flat_map(|commit| &commit.events);
         events.filter(|event| event.kind == wanted).count() as u64
     };
+    let Seen { lost_claims, same_epoch, races, stopped } = world.seen;
     Met {
+        lost_claims,
+        same_epoch,
+        races,
+        stopped,
         epochs: records.last().map_or(0, |record| record.cursor.epoch),
         void: world.core.end(0) - records.len() as u64,
         replayed: count(|a| matches!(a, Answer::Accepted(a) if a.replayed)),

@@ -43,7 +43,7 @@ impl World {
 
     fn choose(&mut self, client: usize) -> Option<usize> {
         let key = self.key();
-        let command = match self.chance.below(20) {
+        let command = match self.chance.below(21) {
             0..=3 => self.creation(&key),
             4..=7 => {
                 let max = u32::try_from(self.chance.within(1, 3)).unwrap();
@@ -53,7 +53,8 @@ impl World {
             16 => self.update(&key)?,
             17 => submission(&self.some_task()?, &key, CancelTask { reason: None }),
             18 => return self.again(),
-            _ => self.reused()?,
+            19 => self.reused()?,
+            _ => self.elsewhere()?,
         };
         self.history.operations.push(Operation {
             client,
@@ -128,6 +129,18 @@ impl World {
         let old = self.chance.pick(&self.history.operations)?.submission.clone();
         let other = CancelTask { reason: Some("another body".into()) };
         (old.home.aggregate_type() == "task").then(|| submission(&old.home, &old.command_id, other))
+    }
+
+    /// Uses a key of the past at another task: another command, which the first says nothing about.
+    fn elsewhere(&mut self) -> Option<Submission> {
+        let old = self.chance.pick(&self.history.operations)?.submission.clone();
+        let home = self.some_task()?;
+        let mut other = submission(&home, &old.command_id, CancelTask { reason: None });
+        // As its body says nothing about the task, the hash may be the same as well.
+        if self.chance.percent(50) {
+            other.body_hash = old.body_hash;
+        }
+        (old.home != home).then_some(other)
     }
 
     /// Sends one try of an operation to some node.

@@ -5,12 +5,15 @@ mod chance;
 mod check;
 mod client;
 mod disk;
+mod faults;
 mod history;
 mod network;
 mod node;
+mod scenarios;
 mod world;
 
 use command_service::shard::Input;
+use faults::Weather;
 use world::{Event, NODES, World};
 
 /// Seeds of an ordinary test run; `GESTA_SEEDS` asks for another number.
@@ -22,7 +25,12 @@ const PATIENCE: u64 = 120_000;
 
 /// Runs one seed to its end and checks it.
 fn run(seed: u64) -> World {
-    let mut world = World::new(seed);
+    run_in(seed, None)
+}
+
+/// The same, in a given weather.
+fn run_in(seed: u64, weather: Option<Weather>) -> World {
+    let mut world = World::new(seed, weather);
     let nodes = if world.is_exclusive() { 1 } else { NODES };
     for node in 0..nodes {
         world.plan(node as u64 * 50, Event::Boot { node });

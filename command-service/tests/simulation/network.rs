@@ -3,22 +3,23 @@
 use chrono::{DateTime, Utc};
 use command_service::shard::{AppendFailure, Claim, Input};
 use event_log::memory::BatchId;
-use event_log::{ClaimAttempt, ClaimError, Content, Counted, Record};
+use event_log::{ClaimAttempt, ClaimError, Content, Counted, Cursor, Record};
 
+use super::faults::Passage;
 use super::world::{Event, World};
 
 /// A command that the log refuses, whatever batch it is in, has this in its body.
 const POISON: &[u8] = b"poison";
 /// How long a node waits for a report.
-const REPORT_TIMEOUT: u64 = 400;
+pub(crate) const REPORT_TIMEOUT: u64 = 400;
 
 /// Who waits for a report.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
     node: usize,
     life: u32,
-    /// The claim that was sent; a batch of records otherwise.
-    claim: Option<(u32, ClaimAttempt)>,
+    /// The claim that was sent, its number, and what was read before; a batch of records otherwise.
+    claim: Option<(u32, ClaimAttempt, Cursor)>,
 }
 
 impl World {
@@ -30,44 +31,59 @@ impl World {
             let report = Err(AppendFailure { permanent: true, detail: "poison".into() });
             return self.plan(3, Event::Report { node, life, report });
         }
-        let count = records.len();
-        let batch = self.core.send(0, records);
-        self.transmit(batch, count, Sender { node, life, claim: None });
+        let sender = Sender { node, life, claim: None };
+        self.transmit(records, sender);
     }
 
     /// Begins a claim: reads what there is, and sends the claim of the next epoch.
     pub(crate) fn claim(&mut self, node: usize) {
         let nonce = self.chance.next();
-        let Some(attempt) = self.nodes[node].attempt(nonce, &self.core) else { return };
-        let batch = self.core.send(0, vec![attempt.record()]);
+        let basis = self.end();
+        let attempt = ClaimAttempt::new(&basis, u128::from(nonce), "");
         let (life, number) = (self.nodes[node].life, self.nodes[node].claims);
-        self.transmit(batch, 1, Sender { node, life, claim: Some((number, attempt)) });
+        let record = attempt.record();
+        self.transmit(vec![record], Sender { node, life, claim: Some((number, attempt, basis)) });
     }
 
-    fn transmit(&mut self, batch: BatchId, count: usize, sender: Sender) {
-        if self.rough(self.weather.batches) {
-            self.mishap(batch, count, sender);
+    fn transmit(&mut self, records: Vec<Record>, sender: Sender) {
+        let (nonce, count) = (records[0].fence.nonce, records.len());
+        let batch = self.core.send(0, records);
+        if self.rough(self.weather.batches) && !self.is_lost(nonce) {
+            self.mishap(batch, nonce, count, sender);
         } else {
             let delay = self.chance.within(1, 15);
-            self.plan(delay, Event::Land { batch, sender: Some(sender) });
+            self.plan(delay, Event::Land { batch, nonce, sender: Some(sender) });
         }
     }
 
     /// A batch lands.
-    pub(crate) fn land(&mut self, batch: BatchId, sender: Option<Sender>) {
-        let offsets = self.core.land(batch);
-        if let Some(sender) = sender {
-            self.report(sender, Ok(offsets));
+    pub(crate) fn land(&mut self, batch: BatchId, nonce: u128, sender: Option<Sender>) {
+        match self.passage(nonce) {
+            Passage::Open => {}
+            Passage::Wait => return self.plan(5, Event::Land { batch, nonce, sender }),
+            Passage::Shut => {
+                self.core.lose(batch);
+                if let Some(sender) = sender {
+                    self.report(sender, Err(()));
+                }
+                return;
+            }
         }
+        let offsets = self.core.land(batch);
+        let Some(sender) = sender else { return };
+        if let (Some((_, claim, _)), Some(&offset)) = (&sender.claim, offsets.first()) {
+            self.claim_landed(offset, claim.clone());
+        }
+        self.report(sender, Ok(offsets));
     }
 
-    fn report(&mut self, sender: Sender, report: Result<Vec<u64>, ()>) {
+    pub(crate) fn report(&mut self, sender: Sender, report: Result<Vec<u64>, ()>) {
         let delay = if report.is_ok() { self.chance.within(1, 15) } else { REPORT_TIMEOUT };
         let Sender { node, life, claim } = sender;
         let event = match claim {
-            Some((number, attempt)) => {
+            Some((number, attempt, basis)) => {
                 let offset = report.ok().and_then(|offsets| offsets.first().copied());
-                Event::Claimed { node, life, number, attempt, offset }
+                Event::Claimed { node, life, number, attempt, basis, offset }
             }
             None => {
                 let lost = |()| AppendFailure { permanent: false, detail: "timeout".into() };
@@ -77,71 +93,55 @@ impl World {
         self.plan(delay, event);
     }
 
-    /// One of the ways in which a batch goes astray.
-    fn mishap(&mut self, batch: BatchId, count: usize, sender: Sender) {
-        let late = self.chance.within(1, 3 * REPORT_TIMEOUT);
-        let report = match self.chance.below(7) {
-            0 => {
-                self.core.lose(batch);
-                Err(())
-            }
-            1 => {
-                self.core.land(batch);
-                Err(())
-            }
-            2 => {
-                self.plan(late, Event::Land { batch, sender: None });
-                Err(())
-            }
-            3 => {
-                let offsets = self.core.land_copy(batch);
-                self.plan(late, Event::Land { batch, sender: None });
-                Ok(offsets)
-            }
-            4 => {
-                self.core.land_copy(batch);
-                Ok(self.core.land(batch))
-            }
-            5 => {
-                let part = usize::try_from(self.chance.below(count as u64 + 1)).unwrap();
-                let order: Vec<usize> = (0..part).collect();
-                Ok(self.core.land_some(batch, &order))
-            }
-            _ => {
-                let order: Vec<usize> = (0..count).rev().collect();
-                let mut offsets = self.core.land_some(batch, &order);
-                offsets.reverse();
-                Ok(offsets)
-            }
-        };
-        self.report(sender, report);
-    }
-
     /// A node hears of its claim: it reads up to it and sees whether it counted.
-    pub(crate) fn claimed(&mut self, node: usize, attempt: &ClaimAttempt, offset: Option<u64>) {
+    pub(crate) fn claimed(
+        &mut self,
+        node: usize,
+        attempt: &ClaimAttempt,
+        basis: Cursor,
+        offset: Option<u64>,
+    ) {
         let Some(offset) = offset else {
             return self.input(node, Input::NotClaimed);
         };
-        let outputs = self.nodes[node].read(self.now, &self.core, offset + 1);
-        self.obey(node, outputs);
-        let Some(shard) = &self.nodes[node].shard else { return };
-        match attempt.decide(offset, shard.cursor()) {
+        let cursor = match self.read_back(basis, offset) {
+            Ok(cursor) => cursor,
+            Err(error) => return self.input(node, Input::Damaged(error)),
+        };
+        match attempt.decide(offset, &cursor) {
             Ok(ownership) => {
-                let cursor = *shard.cursor();
+                self.read(node, offset + 1);
                 let last_at = self.last_at();
                 self.nodes[node].claimed(self.now, last_at);
                 self.input(node, Input::Claimed(Box::new(Claim { ownership, cursor, last_at })));
                 self.input(node, Input::Flush);
             }
-            Err(ClaimError::Lost { .. }) => self.input(node, Input::NotClaimed),
-            Err(error) => panic!("the log lost nothing, and yet: {error}"),
+            Err(ClaimError::Lost { .. }) => {
+                self.seen.races += u64::from(basis.epoch + 1 == self.end().epoch);
+                self.input(node, Input::NotClaimed);
+            }
+            Err(error) => self.input(node, Input::Damaged(error.to_string())),
         }
+    }
+
+    /// What a reader that stood at `basis` knows after the record at `offset`.
+    fn read_back(&self, basis: Cursor, offset: u64) -> Result<Cursor, String> {
+        let records = (offset + 1).checked_sub(basis.next_offset).filter(|_| self.core.end(0) > offset);
+        let records = records.and_then(|records| usize::try_from(records).ok());
+        let records = records.ok_or_else(|| format!("the log ends below offset {offset}"))?;
+        self.core.read(&basis, records).map(|(_, cursor)| cursor).map_err(|error| error.to_string())
+    }
+
+    /// The end of the log, read to the last record.
+    pub(crate) fn end(&mut self) -> Cursor {
+        self.last_at();
+        self.follower.0
     }
 
     /// Time of the last commit that counts.
     fn last_at(&mut self) -> Option<DateTime<Utc>> {
         let (cursor, last) = &mut self.follower;
-        let (records, after) = self.core.read(cursor, usize::MAX).expect("nothing truncates the log");
+        let (records, after) = self.core.read(cursor, usize::MAX).expect("it goes back with the log");
         let at = |record: &Counted| match &record.content {
             Content::Commit(commit) => Some(commit.at),
             _ => None,

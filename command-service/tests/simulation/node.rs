@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use command_service::shard::{Input, Memory, Output, Settings, Shard, Status};
 use event_log::memory::MemoryCore;
-use event_log::{ClaimAttempt, Cursor};
+use event_log::Cursor;
 
 use super::disk::Disk;
 
@@ -32,6 +32,8 @@ pub(crate) struct Node {
     pub(crate) exclusive: bool,
     /// Its state store, if it has one; it outlives a crash.
     pub(crate) disk: Option<Disk>,
+    /// Damage stopped it, and somebody is on the way.
+    pub(crate) tended: bool,
 }
 
 impl Node {
@@ -49,6 +51,7 @@ impl Node {
             claims: 0,
             exclusive,
             disk: None,
+            tended: false,
         }
     }
 
@@ -66,7 +69,7 @@ impl Node {
             }
         });
         (self.base, self.since) = (instant(now) + self.skew, now);
-        (self.flush_planned, self.wake) = (false, None);
+        (self.flush_planned, self.wake, self.tended) = (false, None, false);
     }
 
     pub(crate) fn crash(&mut self) {
@@ -108,16 +111,31 @@ impl Node {
         self.shard.as_ref().is_some_and(|shard| shard.status() == Status::Owner)
     }
 
-    /// Reads the log up to offset `end`, or to its end.
+    /// What stopped it, if anything did.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        match self.shard.as_ref()?.status() {
+            Status::Stopped(place) => Some(place),
+            _ => None,
+        }
+    }
+
+    /// Reads the log up to offset `end`, or to its end; from a place that it read before only if the
+    /// log is still the same there.
     pub(crate) fn read(&mut self, now: u64, core: &MemoryCore, end: u64) -> Vec<Output> {
         let mut outputs = Vec::new();
+        let cursor = self.shard.as_ref().map(|shard| *shard.cursor());
+        if let Some(cursor) = cursor.filter(|cursor| cursor.last_counted.is_some())
+            && let Err(error) = core.check(&cursor)
+        {
+            return self.step(now, Input::Damaged(error.to_string()));
+        }
         while let Some(shard) = &self.shard {
             if !matches!(shard.status(), Status::Following | Status::Claiming) {
                 break;
             }
             let cursor = *shard.cursor();
             let left = usize::try_from(end.min(core.end(0)).saturating_sub(cursor.next_offset)).unwrap();
-            let (records, _) = core.read(&cursor, left).expect("nothing truncates the log");
+            let (records, _) = core.read(&cursor, left).expect("a whole log");
             if left == 0 || records.is_empty() {
                 break;
             }
@@ -126,13 +144,6 @@ impl Node {
             }
         }
         outputs
-    }
-
-    /// The claim that it would make after reading all there is.
-    pub(crate) fn attempt(&self, nonce: u64, core: &MemoryCore) -> Option<ClaimAttempt> {
-        let cursor = *self.shard.as_ref()?.cursor();
-        let (_, cursor) = core.read(&cursor, usize::MAX).expect("nothing truncates the log");
-        Some(ClaimAttempt::new(&cursor, u128::from(nonce), ""))
     }
 
     /// Shard time begins anew at a claim.

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use command_service::command::Answer;
 use command_service::shard::{AppendFailure, Asked, Input, Mode, Output, Status};
 use event_log::memory::{BatchId, MemoryCore};
-use event_log::{ClaimAttempt, FORMAT, Genesis};
+use event_log::{ClaimAttempt, Cursor, FORMAT, Genesis};
 use uuid::Uuid;
 
 use super::chance::Chance;
 use super::client::Clients;
 use super::disk::Disk;
+use super::faults::{Lost, Seen, Weather};
 use super::history::History;
 use super::network::Sender;
 use super::node::Node;
@@ -43,7 +44,14 @@ pub(crate) enum Event {
     /// A batch in flight lands.
     Land {
         batch: BatchId,
+        /// Nonce of its records.
+        nonce: u128,
         sender: Option<Sender>,
+    },
+    /// The log loses a claim that it has confirmed, if nothing came after it.
+    LoseClaim {
+        offset: u64,
+        claim: ClaimAttempt,
     },
     /// A node hears of its batch.
     Report {
@@ -63,6 +71,8 @@ pub(crate) enum Event {
         life: u32,
         number: u32,
         attempt: ClaimAttempt,
+        /// Up to where the log was read before the claim was sent.
+        basis: Cursor,
         offset: Option<u64>,
     },
     /// A node's inbox is empty.
@@ -81,17 +91,11 @@ pub(crate) enum Event {
     Boot {
         node: usize,
     },
-}
-
-/// How rough the run is, in percent of the occasions.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Weather {
-    /// A batch does not land and report as it should.
-    pub(crate) batches: u64,
-    /// A message between client and node is lost, doubled or late.
-    pub(crate) messages: u64,
-    /// A node crashes, pauses, or takes the shard from the other.
-    pub(crate) nodes: u64,
+    /// Somebody looks after a node that damage stopped.
+    Repair {
+        node: usize,
+        life: u32,
+    },
 }
 
 pub(crate) struct World {
@@ -110,21 +114,21 @@ pub(crate) struct World {
     pub(crate) trace: u64,
     pub(crate) calm: bool,
     shown: bool,
-    /// Follows the log for the time of its last commit.
-    pub(crate) follower: (event_log::Cursor, Option<DateTime<Utc>>),
+    /// Follows the log: its end, and the time of its last commit.
+    pub(crate) follower: (Cursor, Option<DateTime<Utc>>),
+    /// Claims that the log confirmed and lost.
+    pub(crate) lost: Vec<Lost>,
+    pub(crate) seen: Seen,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The run of a seed; in the weather that the seed makes, unless another one is given.
+    pub(crate) fn new(seed: u64, weather: Option<Weather>) -> Self {
         let mut chance = Chance::of(seed);
+        let weather = weather.unwrap_or_else(|| Weather::of(&mut chance));
         let log_id = Uuid::from_u128(7);
         let genesis =
             Genesis { log_id, deployment: "simulation".into(), generation: 1, shards: 1, format: FORMAT };
-        let weather = Weather {
-            batches: *chance.pick(&[0, 5, 15, 40]).unwrap(),
-            messages: *chance.pick(&[0, 10, 30]).unwrap(),
-            nodes: *chance.pick(&[0, 20, 60]).unwrap(),
-        };
         // A lock on the log and a second would-be owner exclude each other.
         let exclusive = weather.nodes == 0 && chance.percent(50);
         let mut nodes: Vec<Node> = (0..NODES).map(|_| Node::down(exclusive)).collect();
@@ -133,7 +137,7 @@ impl World {
         }
         let (agenda, history, clients) = (BTreeMap::new(), History::default(), Clients::default());
         let core = MemoryCore::new(genesis);
-        let follower = (event_log::Cursor::beginning(core.genesis(), 0), None);
+        let follower = (Cursor::beginning(core.genesis(), 0), None);
         let (landed, trace) = (vec![0], 0xcbf2_9ce4_8422_2325);
         Self {
             chance,
@@ -150,6 +154,8 @@ impl World {
             calm: false,
             shown: std::env::var_os("GESTA_TRACE").is_some(),
             follower,
+            lost: Vec::new(),
+            seen: Seen::default(),
         }
     }
 
@@ -206,14 +212,17 @@ impl World {
             Event::Retry { operation } => self.send(operation),
             Event::Arrive { node, attempt } => self.arrive(node, attempt),
             Event::Heard { attempt, answer } => self.heard(attempt, answer),
-            Event::Land { batch, sender } => self.land(batch, sender),
+            Event::Land { batch, nonce, sender } => self.land(batch, nonce, sender),
+            Event::LoseClaim { offset, claim } => self.lose_claim(offset, &claim),
             Event::Report { node, life, report } if self.nodes[node].life == life => {
                 self.input(node, Input::Appended(report));
                 self.input(node, Input::Flush);
             }
             Event::Claim { node, life, number } if self.is_current(node, life, number) => self.claim(node),
-            Event::Claimed { node, life, number, attempt, offset } if self.is_current(node, life, number) => {
-                self.claimed(node, &attempt, offset);
+            Event::Claimed { node, life, number, attempt, basis, offset }
+                if self.is_current(node, life, number) =>
+            {
+                self.claimed(node, &attempt, basis, offset);
             }
             Event::Wake { node, life, at }
                 if self.nodes[node].life == life && self.nodes[node].wake == Some(at) =>
@@ -231,11 +240,13 @@ impl World {
             }
             Event::Disturb => self.disturb(),
             Event::Boot { node } => self.boot(node),
+            Event::Repair { node, life } if self.nodes[node].life == life => self.repair(node),
             // Meant for an earlier life of the node.
             Event::Report { .. }
             | Event::Claim { .. }
             | Event::Claimed { .. }
             | Event::Flush { .. }
+            | Event::Repair { .. }
             | Event::Wake { .. } => {}
         }
     }
@@ -244,10 +255,14 @@ impl World {
         if self.nodes[node].shard.is_none() {
             self.nodes[node].boot(self.now, &self.core);
         }
-        let end = self.core.end(0);
+        self.read(node, self.core.end(0));
+        self.input(node, Input::Lead);
+    }
+
+    /// A node reads the log up to offset `end`.
+    pub(crate) fn read(&mut self, node: usize, end: u64) {
         let outputs = self.nodes[node].read(self.now, &self.core, end);
         self.obey(node, outputs);
-        self.input(node, Input::Lead);
     }
 
     fn arrive(&mut self, node: usize, attempt: usize) {
@@ -300,6 +315,7 @@ impl World {
                 Output::Ready { .. } => {}
             }
         }
+        self.tend(node);
     }
 
     fn answer(&mut self, node: usize, request: u64, answer: Answer) {
@@ -334,35 +350,5 @@ impl World {
 
     pub(crate) fn is_exclusive(&self) -> bool {
         self.nodes[0].exclusive
-    }
-
-    /// A node crashes, stops for a while, sets its clock, or takes the shard.
-    fn disturb(&mut self) {
-        if self.calm {
-            return;
-        }
-        let delay = self.chance.within(100, 1_500);
-        self.plan(delay, Event::Disturb);
-        if !self.chance.percent(self.weather.nodes) {
-            return;
-        }
-        let node = usize::try_from(self.chance.below(NODES as u64)).unwrap();
-        match self.chance.below(4) {
-            0 => {
-                self.nodes[node].crash();
-                let delay = self.chance.within(10, 2_000);
-                self.plan(delay, Event::Boot { node });
-            }
-            1 => self.nodes[node].paused_until = self.now + self.chance.within(50, 3_000),
-            2 => {
-                let minutes = i64::try_from(self.chance.below(121)).unwrap() - 60;
-                self.nodes[node].skew = chrono::TimeDelta::minutes(minutes);
-            }
-            _ => {
-                self.input(node, Input::Revoke);
-                let delay = self.chance.within(10, 1_000);
-                self.plan(delay, Event::Boot { node });
-            }
-        }
     }
 }
