@@ -1,6 +1,7 @@
 //! The accept loop of every address that Gesta listens on: bounded connections, timers against slow
 //! and idle clients, an end in bounded time. Knows nothing of what it serves.
 
+mod clients;
 mod stream;
 
 use std::convert::Infallible;
@@ -22,10 +23,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use clients::{Clients, Place};
 use stream::{Activity, Guarded};
 
 /// Most connections of one address, idle ones included.
 pub const MAX_CONNECTIONS: usize = 12_000;
+/// Most connections of one client (an IPv4 address, an IPv6 network of 64 bits), so that no client alone
+/// takes every place.
+pub const MAX_CONNECTIONS_PER_CLIENT: usize = 10_500;
 /// Open files that connections leave to the rest of the process.
 const RESERVED_FILES: u64 = 256;
 /// Most open files that [`raise_open_files`] asks for.
@@ -42,6 +47,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// Most connections at once; more wait until one ends.
     pub connections: usize,
+    /// Most connections of one client at once; more are closed.
+    pub per_client: usize,
     /// A request's head must be there this long after its first byte.
     pub head: Duration,
     /// A connection without a request ends after this time.
@@ -56,8 +63,11 @@ impl Default for Limits {
     fn default() -> Self {
         let files =
             getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX).saturating_sub(RESERVED_FILES).max(1);
+        let connections = usize::try_from(files).unwrap_or(MAX_CONNECTIONS).min(MAX_CONNECTIONS);
         Self {
-            connections: usize::try_from(files).unwrap_or(MAX_CONNECTIONS).min(MAX_CONNECTIONS),
+            connections,
+            // Where fewer files may be open, the same share of them.
+            per_client: (connections * MAX_CONNECTIONS_PER_CLIENT).div_ceil(MAX_CONNECTIONS),
             head: Duration::from_secs(5),
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(10),
@@ -81,8 +91,7 @@ pub fn raise_open_files() -> u64 {
 /// Serves `router` until `stop`; then takes no connection more, ends idle ones, and returns when the
 /// requests in progress are answered or the drain time is over.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
-    let (places, connections, cut) =
-        (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new(), CancellationToken::new());
+    let (places, connections, cut) = (Places::new(limits), TaskTracker::new(), CancellationToken::new());
     while let Some((socket, place)) = accept(&listener, &places, &stop).await {
         let (router, stop, cut) = (router.clone(), stop.clone(), cut.clone());
         connections.spawn(async move {
@@ -105,28 +114,50 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     }
 }
 
-/// The next connection, with its place among the bounded number of them; `None` after the stop.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let next = async {
-        let place = Arc::clone(places).acquire_owned().await.ok()?;
+/// The places of the connections.
+struct Places {
+    all: Arc<Semaphore>,
+    clients: Clients,
+    per_client: usize,
+}
+
+impl Places {
+    fn new(limits: Limits) -> Self {
+        let all = Arc::new(Semaphore::new(limits.connections));
+        Self { all, clients: Clients::default(), per_client: limits.per_client }
+    }
+
+    /// The next connection of a client that has a place left.
+    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, (OwnedSemaphorePermit, Place))> {
+        let place = Arc::clone(&self.all).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((socket, _)) => return Some((socket, place)),
+                Ok((socket, peer)) => match self.clients.enter(peer.ip(), self.per_client) {
+                    Some(of_client) => return Some((socket, (place, of_client))),
+                    None => {
+                        metrics::counter!("gesta_http_connections_refused_total").increment(1);
+                        tracing::debug!(%peer, "closed: this client has too many connections");
+                    }
+                },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-    };
+    }
+}
+
+/// The next connection, with its place among the bounded number of them; `None` after the stop.
+async fn accept(
+    listener: &TcpListener,
+    places: &Places,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, (OwnedSemaphorePermit, Place))> {
     tokio::select! {
         biased;
         () = stop.cancelled() => None,
-        accepted = next => accepted,
+        accepted = places.accept(listener) => accepted,
     }
 }
 

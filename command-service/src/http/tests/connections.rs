@@ -189,6 +189,26 @@ async fn connections_beyond_the_cap_wait_for_a_place() {
     assert!(matches!(ended, Ok(0)), "the idle one still has its place: {ended:?}");
 }
 
+/// One client's connections end where its share does; the others' go on.
+#[tokio::test]
+async fn a_client_with_too_many_connections_is_closed_and_others_are_served() {
+    let limits = Limits { per_client: 2, ..Limits::default() };
+    let (address, stop, _serving) = listen(started().await, limits).await;
+    let kept = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    let mut third = TcpStream::connect(address).await.unwrap();
+    assert_eq!(until_closed(&mut third).await, "", "closed without a word");
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(address).await.unwrap();
+    other.write_all(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(until_closed(&mut other).await.starts_with("HTTP/1.1 200"), "another client");
+    for socket in kept {
+        let ended = socket.try_read(&mut [0]);
+        assert!(matches!(&ended, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock), "{ended:?}");
+    }
+    stop.cancel();
+}
+
 #[tokio::test]
 async fn the_stop_waits_for_requests_in_progress_but_not_for_ever() {
     let (entered, mut seen) = tokio::sync::mpsc::unbounded_channel();
