@@ -14,12 +14,11 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::meters::Meters;
-use super::saving::Saving;
+use super::saving::{Saved, Saving};
 use super::status::ShardStatus;
 use super::wakeups::Wakeups;
 use crate::command::{Answer, Submission};
 use crate::shard::{AppendFailure, Asked, Claim, Input, Mode, Output, RequestId, Settings, Shard, Status};
-use crate::store::StoreError;
 
 /// Messages taken at a time before the next batch goes out.
 const BURST: usize = 1_024;
@@ -53,7 +52,7 @@ type Waited<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 enum Event {
     Reported(Report),
     Claimed(Result<Claimed, ClaimError>),
-    Saved(Result<(), StoreError>),
+    Saved(Saved),
     Messages,
     Woken,
 }
@@ -68,8 +67,6 @@ pub(super) struct Driver {
     pub(super) status: watch::Sender<ShardStatus>,
     pub(super) settings: Settings,
     pub(super) saving: Option<Saving>,
-    /// A checkpoint failed: later ones would leave a hole.
-    pub(super) unsaveable: bool,
     pub(super) running: Running,
 }
 
@@ -81,7 +78,7 @@ pub(super) struct Running {
     requests: RequestId,
     append: Waited<Report>,
     claim: Waited<Result<Claimed, ClaimError>>,
-    save: Waited<Result<(), StoreError>>,
+    save: Waited<Saved>,
     wake: Option<Instant>,
     ends: Option<Instant>,
 }
@@ -116,7 +113,7 @@ impl Driver {
             if ended {
                 return self.save_last().await;
             }
-            if self.running.save.is_none() && !self.unsaveable && self.save_is_due() {
+            if self.running.save.is_none() && self.save_is_due() {
                 self.running.save = Some(Box::pin(self.save()));
             }
             match self.event(&mut messages).await {
@@ -191,7 +188,7 @@ impl Driver {
             let outcome = poll(&mut self.running.save).await;
             self.saved(outcome);
         }
-        if self.saving.is_some() && !self.unsaveable && self.shard.unsaved() > 0 {
+        if self.saving.is_some() && self.shard.unsaved() > 0 {
             let outcome = self.save().await;
             self.saved(outcome);
         }
@@ -275,7 +272,7 @@ impl Driver {
                 Err(error) => return self.step(Input::Damaged(error.to_string())),
             }
             self.show();
-            if !self.unsaveable && self.save_is_due() && self.running.save.is_none() {
+            if self.save_is_due() && self.running.save.is_none() {
                 let outcome = self.save().await;
                 self.saved(outcome);
             }

@@ -110,7 +110,6 @@ impl Service {
                 status,
                 settings,
                 saving: store.clone().map(Saving::new),
-                unsaveable: false,
                 running: Running::new(number),
             };
             tasks.push(runtime.spawn(driver.run()));

@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::driver::Driver;
-use crate::shard::{Input, Settings, Shard};
+use crate::shard::{Checkpoint, Input, Settings, Shard};
 use crate::store::{Store, StoreError};
 
 /// Changes after which a checkpoint is due.
 const SAVE_CHANGES: usize = 8_192;
-/// Time after which a checkpoint is due, if anything changed.
+/// Time after which a checkpoint is due, if anything changed, and after which a failed one is tried
+/// again.
 const SAVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Rounds of loading that one step may need: a command, then the tasks that its answer names.
 const LOAD_ROUNDS: usize = 3;
@@ -22,11 +23,23 @@ const LOAD_ROUNDS: usize = 3;
 pub(super) struct Saving {
     pub(super) store: Arc<Store>,
     next: Instant,
+    /// The last one failed.
+    failed: bool,
 }
+
+/// A checkpoint that was not written, as far as anyone knows.
+#[derive(Debug)]
+pub(super) struct Unsaved {
+    checkpoint: Checkpoint,
+    error: StoreError,
+}
+
+/// What became of a checkpoint.
+pub(super) type Saved = Result<(), Box<Unsaved>>;
 
 impl Saving {
     pub(super) fn new(store: Arc<Store>) -> Self {
-        Self { store, next: Instant::now() + SAVE_INTERVAL }
+        Self { store, next: Instant::now() + SAVE_INTERVAL, failed: false }
     }
 }
 
@@ -73,13 +86,14 @@ impl Driver {
 
     /// Whether a checkpoint is due.
     pub(super) fn save_is_due(&self) -> bool {
+        let Some(saving) = &self.saving else { return false };
         let unsaved = self.shard.unsaved();
-        let late = self.saving.as_ref().is_some_and(|saving| saving.next <= Instant::now());
-        self.saving.is_some() && (unsaved >= SAVE_CHANGES || (unsaved > 0 && late))
+        let many = unsaved >= SAVE_CHANGES && !saving.failed;
+        many || (unsaved > 0 && saving.next <= Instant::now())
     }
 
     /// Writes a checkpoint on another thread; the future ends with its outcome.
-    pub(super) fn save(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static + use<> {
+    pub(super) fn save(&mut self) -> impl Future<Output = Saved> + Send + 'static + use<> {
         let checkpoint = self.shard.checkpoint();
         let number = self.number;
         let store = self.saving.as_mut().map(|saving| {
@@ -88,23 +102,34 @@ impl Driver {
         });
         async move {
             let Some(store) = store else { return Ok(()) };
-            let saved = tokio::task::spawn_blocking(move || store.save(number, &checkpoint));
+            let saved = tokio::task::spawn_blocking(move || {
+                let written = store.save(number, &checkpoint);
+                written.map_err(|error| Box::new(Unsaved { checkpoint, error }))
+            });
             // The runtime is ending: the log has everything.
             saved.await.unwrap_or(Ok(()))
         }
     }
 
-    /// A checkpoint was written, or not.
-    pub(super) fn saved(&mut self, outcome: Result<(), StoreError>) {
+    /// A checkpoint was written, or not. What the store misses stays in memory, and goes into the next
+    /// checkpoint; a restart before that replays it from the log.
+    pub(super) fn saved(&mut self, outcome: Saved) {
+        let failed = outcome.is_err();
         match outcome {
             Ok(()) => self.shard.saved(),
-            Err(error) => {
-                // What the store misses stays in memory, and the next start replays it from the log.
-                tracing::error!(shard = self.number, %error, "no checkpoint any more until the next start");
+            Err(unsaved) => {
+                let Unsaved { checkpoint, error } = *unsaved;
+                tracing::error!(shard = self.number, %error, "the checkpoint failed; trying again");
                 metrics::counter!("gesta_checkpoint_failures_total", "shard" => self.number.to_string())
                     .increment(1);
-                self.unsaveable = true;
+                self.shard.not_saved(checkpoint);
             }
+        }
+        if let Some(saving) = &mut self.saving {
+            if saving.failed && !failed {
+                tracing::info!(shard = self.number, "checkpoints are written again");
+            }
+            saving.failed = failed;
         }
     }
 }

@@ -191,6 +191,11 @@ impl Receipts {
         new.filter_map(|key| self.proven.get(&key).map(|receipt| (key, receipt.clone()))).collect()
     }
 
+    /// Receipts that [`take_new`](Self::take_new) took and no checkpoint holds.
+    pub fn new_again(&mut self, keys: impl Iterator<Item = CommandKey>) {
+        self.new.extend(keys);
+    }
+
     /// Drops what was not used for long. Everything but what is new must be in the store.
     pub fn rotate(&mut self, limit: usize) {
         let keep = std::mem::take(&mut self.new);

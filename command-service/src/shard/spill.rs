@@ -12,7 +12,7 @@ use super::dispatch::Place;
 use super::io::{Asked, Input};
 use super::receipts::{CommandKey, Known, Outcome, Receipt};
 use super::streams::Entry;
-use super::{Settings, Shard, limits};
+use super::{Phase, Settings, Shard, limits};
 use crate::command::Submission;
 
 /// What a step needs of the store.
@@ -106,7 +106,8 @@ impl Shard {
                 }
             }
             Input::Command(Asked { submission, .. }) => self.need(&mut needs, at, submission),
-            Input::Flush => {
+            // Who does not own the shard decides nothing at a flush.
+            Input::Flush if matches!(self.phase, Phase::Owner(_)) => {
                 for pending in &self.waiting {
                     self.need(&mut needs, at, &pending.submission);
                 }
@@ -172,8 +173,8 @@ impl Shard {
         self.streams.unsaved() + self.receipts.unsaved()
     }
 
-    /// Takes everything proven that changed since the last checkpoint. Until [`Shard::saved`] it stays
-    /// in memory.
+    /// Takes everything proven that changed since the last checkpoint. Until [`Shard::saved`] or
+    /// [`Shard::not_saved`] it stays in memory, and no other checkpoint may be taken.
     pub fn checkpoint(&mut self) -> Checkpoint {
         let (streams, commands) = (self.streams.take_changed(), self.receipts.take_new());
         Checkpoint { cursor: self.cursor, at: self.now, streams, commands }
@@ -183,5 +184,12 @@ impl Shard {
     pub fn saved(&mut self) {
         self.streams.rotate(self.settings.memory.streams);
         self.receipts.rotate(self.settings.memory.commands);
+    }
+
+    /// The last checkpoint could not be written, as far as anyone knows: the next one takes everything
+    /// of it again, as it is then, so that the store never has a hole.
+    pub fn not_saved(&mut self, checkpoint: Checkpoint) {
+        self.streams.changed_again(checkpoint.streams.into_iter().map(|(stream, _)| stream));
+        self.receipts.new_again(checkpoint.commands.into_iter().map(|(key, _)| key));
     }
 }

@@ -226,6 +226,11 @@ impl Streams {
         changed.filter_map(|stream| self.proven.get(&stream).cloned().map(|entry| (stream, entry))).collect()
     }
 
+    /// Streams that [`take_changed`](Self::take_changed) took and no checkpoint holds.
+    pub(super) fn changed_again(&mut self, streams: impl Iterator<Item = Stream>) {
+        self.changed.extend(streams);
+    }
+
     /// Drops the states that were not used for long. What changed since the last checkpoint stays, and
     /// what something unproven stands on.
     pub(super) fn rotate(&mut self, limit: usize) {

@@ -6,24 +6,23 @@
 
 mod codec;
 mod fingerprint;
+mod tables;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use event_log::{Cursor, Genesis};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use schemas::ids::Stream;
 
 use crate::shard::receipts::CommandKey;
 use crate::shard::{Checkpoint, Loaded, Marks, Needs};
 use codec::Stand;
+use tables::Tables;
 
-/// Bytes of blocks kept in memory.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
-/// Bytes that one keyspace collects in memory before it writes a table.
-const MEMTABLE_BYTES: u64 = 8 * 1024 * 1024;
-/// Bytes of journal on disk before tables are forced out.
-const JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
+/// Bytes that must fit on the disk before a database that a write failed on is opened again.
+const PROBE_BYTES: usize = 1024 * 1024;
 /// Key of the cursors' keyspace that says which log and which code the store belongs to.
 const BELONGS: &str = "belongs";
 
@@ -76,11 +75,10 @@ pub struct Restored {
 /// The store of all shards.
 pub struct Store {
     dir: PathBuf,
-    database: Database,
-    streams: Keyspace,
-    marks: Keyspace,
-    commands: Keyspace,
-    cursors: Keyspace,
+    /// None after they could not be opened again.
+    tables: RwLock<Option<Tables>>,
+    /// The last write failed.
+    failed: AtomicBool,
 }
 
 impl std::fmt::Debug for Store {
@@ -96,39 +94,51 @@ impl Store {
     /// [`StoreError`], which says what to do.
     pub fn open(dir: &Path, log: &Genesis) -> Result<Self, StoreError> {
         let belongs = format!("{} {} {}", log.log_id, log.generation, fingerprint::fingerprint());
-        let store = Self::open_any(dir)?;
-        let found = store.cursors.get(BELONGS).map_err(|error| store.broken(error))?;
-        let store = match found {
-            Some(found) if *found == *belongs.as_bytes() => return Ok(store),
-            None => store,
-            Some(_) => {
+        let broken = |error| StoreError::Database { dir: dir.display().to_string(), error };
+        let mut tables = Tables::open(dir)?;
+        let found = tables.cursors.get(BELONGS).map_err(broken)?;
+        if found.as_ref().is_none_or(|found| **found != *belongs.as_bytes()) {
+            if found.is_some() {
                 tracing::info!(dir = %dir.display(), "the state store was made by other code; replaying the log");
-                drop(store);
+                drop((tables, found));
                 std::fs::remove_dir_all(dir)
                     .map_err(|error| StoreError::Directory { dir: dir.display().to_string(), error })?;
-                Self::open_any(dir)?
+                tables = Tables::open(dir)?;
             }
-        };
-        store.cursors.insert(BELONGS, belongs).map_err(|error| store.broken(error))?;
-        Ok(store)
+            tables.cursors.insert(BELONGS, belongs).map_err(broken)?;
+        }
+        Ok(Self { dir: dir.to_owned(), tables: RwLock::new(Some(tables)), failed: AtomicBool::new(false) })
     }
 
-    fn open_any(dir: &Path) -> Result<Self, StoreError> {
-        let text = dir.display().to_string();
-        std::fs::create_dir_all(dir).map_err(|error| StoreError::Directory { dir: text.clone(), error })?;
-        let opened = || {
-            let database = Database::builder(dir)
-                .cache_size(CACHE_BYTES)
-                .max_journaling_size(JOURNAL_BYTES)
-                .worker_threads(1)
-                .open()?;
-            let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-            let keyspace = |name| database.keyspace(name, options);
-            let (streams, marks) = (keyspace("streams")?, keyspace("marks")?);
-            let (commands, cursors) = (keyspace("commands")?, keyspace("cursors")?);
-            Ok(Self { dir: dir.to_owned(), database, streams, marks, commands, cursors })
-        };
-        opened().map_err(|error| StoreError::Database { dir: text, error })
+    /// Does something with the tables; opens them first if that failed before.
+    fn with<R>(&self, act: impl FnOnce(&Tables) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tables) = &*tables {
+            return act(tables);
+        }
+        drop(tables);
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        match &mut *tables {
+            Some(tables) => act(tables),
+            none => act(none.insert(Tables::open(&self.dir)?)),
+        }
+    }
+
+    /// Opens the tables anew after a write failed: the database then takes no other by its own rule.
+    /// Until there is space for one it stays as it is, since it can still be read.
+    fn reopen(&self) -> Result<(), StoreError> {
+        let probe = self.dir.with_extension("space");
+        let written = std::fs::write(&probe, vec![0; PROBE_BYTES]);
+        let removed = std::fs::remove_file(&probe);
+        written
+            .and(removed)
+            .map_err(|error| StoreError::Directory { dir: self.dir.display().to_string(), error })?;
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        // The old ones hold the lock of the directory.
+        *tables = None;
+        *tables = Some(Tables::open(&self.dir)?);
+        self.failed.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     fn broken(&self, error: fjall::Error) -> StoreError {
@@ -144,18 +154,20 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub fn restore(&self, shard: u16) -> Result<Option<Restored>, StoreError> {
-        let found = self.cursors.get(shard.to_be_bytes()).map_err(|error| self.broken(error))?;
-        let Some(found) = found else { return Ok(None) };
-        let Stand { cursor, at } =
-            serde_json::from_slice(&found).map_err(|error| self.unreadable("a cursor", error))?;
-        let mut marks = Vec::new();
-        for guard in self.marks.prefix(shard.to_be_bytes()) {
-            let (key, value) = guard.into_inner().map_err(|error| self.broken(error))?;
-            let Some(stream) = stream_of(&key) else { continue };
-            let mark = codec::read_marks(&value).map_err(|error| self.unreadable(stream.as_str(), error))?;
-            marks.push((stream, mark));
-        }
-        Ok(Some(Restored { cursor, at, marks }))
+        self.with(|tables| {
+            let found = tables.cursors.get(shard.to_be_bytes()).map_err(|error| self.broken(error))?;
+            let Some(found) = found else { return Ok(None) };
+            let Stand { cursor, at } =
+                serde_json::from_slice(&found).map_err(|error| self.unreadable("a cursor", error))?;
+            let mut marks = Vec::new();
+            for guard in tables.marks.prefix(shard.to_be_bytes()) {
+                let (key, value) = guard.into_inner().map_err(|error| self.broken(error))?;
+                let Some(stream) = stream_of(&key) else { continue };
+                let mark = codec::read_marks(&value);
+                marks.push((stream.clone(), mark.map_err(|error| self.unreadable(stream.as_str(), error))?));
+            }
+            Ok(Some(Restored { cursor, at, marks }))
+        })
     }
 
     /// What the store has of `needs`.
@@ -163,27 +175,45 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub fn load(&self, shard: u16, needs: Needs) -> Result<Loaded, StoreError> {
-        let mut loaded = Loaded::default();
-        for stream in needs.streams {
-            let found = self.streams.get(stream_key(shard, &stream)).map_err(|error| self.broken(error))?;
-            let entry = found.map(|bytes| codec::read_entry(&stream, &bytes)).transpose();
-            let entry = entry.map_err(|error| self.unreadable(stream.as_str(), error))?;
-            loaded.streams.push((stream, entry));
-        }
-        for key in needs.commands {
-            let found = self.commands.get(command_key(shard, key)).map_err(|error| self.broken(error))?;
-            let receipt = found.map(|bytes| codec::read_receipt(&bytes)).transpose();
-            let receipt = receipt.map_err(|error| self.unreadable("a command id", error))?;
-            loaded.commands.push((key, receipt.flatten()));
-        }
-        Ok(loaded)
+        self.with(|tables| {
+            let mut loaded = Loaded::default();
+            for stream in needs.streams {
+                let found = tables.streams.get(stream_key(shard, &stream));
+                let found = found.map_err(|error| self.broken(error))?;
+                let entry = found.map(|bytes| codec::read_entry(&stream, &bytes)).transpose();
+                let entry = entry.map_err(|error| self.unreadable(stream.as_str(), error))?;
+                loaded.streams.push((stream, entry));
+            }
+            for key in needs.commands {
+                let found = tables.commands.get(command_key(shard, key));
+                let found = found.map_err(|error| self.broken(error))?;
+                let receipt = found.map(|bytes| codec::read_receipt(&bytes)).transpose();
+                let receipt = receipt.map_err(|error| self.unreadable("a command id", error))?;
+                loaded.commands.push((key, receipt.flatten()));
+            }
+            Ok(loaded)
+        })
     }
 
-    /// Writes a checkpoint, whole or not at all.
+    /// Writes a checkpoint, whole or not at all. After a failure the next call makes the store
+    /// writable again, if that can be.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be written; the shard then keeps everything in memory.
     pub fn save(&self, shard: u16, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        if self.failed.load(Ordering::Relaxed) {
+            self.reopen()?;
+        }
+        let written = self.with(|tables| tables.save(shard, checkpoint).map_err(|error| self.broken(error)));
+        if written.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        written
+    }
+}
+
+impl Tables {
+    fn save(&self, shard: u16, checkpoint: &Checkpoint) -> Result<(), fjall::Error> {
         let mut batch = self.database.batch();
         for (stream, entry) in &checkpoint.streams {
             let key = stream_key(shard, stream);
@@ -198,7 +228,7 @@ impl Store {
         }
         let stand = Stand { cursor: checkpoint.cursor, at: checkpoint.at };
         batch.insert(&self.cursors, shard.to_be_bytes(), codec::stand(&stand));
-        batch.commit().map_err(|error| self.broken(error))
+        batch.commit()
     }
 }
 

@@ -17,10 +17,10 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn save(&mut self, checkpoint: Checkpoint) {
+    pub(crate) fn save(&mut self, checkpoint: &Checkpoint) {
         self.stand = Some((checkpoint.cursor, checkpoint.at));
-        self.streams.extend(checkpoint.streams);
-        self.commands.extend(checkpoint.commands);
+        self.streams.extend(checkpoint.streams.iter().cloned());
+        self.commands.extend(checkpoint.commands.iter().cloned());
     }
 
     pub(crate) fn load(&self, needs: Needs) -> Loaded {

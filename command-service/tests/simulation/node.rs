@@ -1,9 +1,9 @@
 //! A process that would own the shard: the real state machine, a clock, and nothing else.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use command_service::shard::{Input, Memory, Output, Settings, Shard, Status};
-use event_log::memory::MemoryCore;
+use command_service::shard::{Checkpoint, Input, Memory, Output, Settings, Shard, Status};
 use event_log::Cursor;
+use event_log::memory::MemoryCore;
 
 use super::disk::Disk;
 
@@ -32,6 +32,8 @@ pub(crate) struct Node {
     pub(crate) exclusive: bool,
     /// Its state store, if it has one; it outlives a crash.
     pub(crate) disk: Option<Disk>,
+    /// The checkpoint under way.
+    saving: Option<Checkpoint>,
     /// Damage stopped it, and somebody is on the way.
     pub(crate) tended: bool,
 }
@@ -51,6 +53,7 @@ impl Node {
             claims: 0,
             exclusive,
             disk: None,
+            saving: None,
             tended: false,
         }
     }
@@ -69,7 +72,7 @@ impl Node {
             }
         });
         (self.base, self.since) = (instant(now) + self.skew, now);
-        (self.flush_planned, self.wake, self.tended) = (false, None, false);
+        (self.flush_planned, self.wake, self.saving, self.tended) = (false, None, None, false);
     }
 
     pub(crate) fn crash(&mut self) {
@@ -97,13 +100,21 @@ impl Node {
         shard.step(at, input)
     }
 
-    /// Writes a checkpoint; `told` says whether the shard hears of it before something else happens.
-    pub(crate) fn save(&mut self, told: bool) {
-        if let (Some(shard), Some(disk)) = (&mut self.shard, &mut self.disk) {
-            disk.save(shard.checkpoint());
-            if told {
-                shard.saved();
-            }
+    /// Begins a checkpoint, or ends the one under way: it is written or not, and the shard hears that it
+    /// is or believes that it is not.
+    pub(crate) fn save(&mut self, written: bool, told: bool) {
+        let (Some(shard), Some(disk)) = (&mut self.shard, &mut self.disk) else { return };
+        let Some(checkpoint) = self.saving.take() else {
+            self.saving = Some(shard.checkpoint());
+            return;
+        };
+        if written {
+            disk.save(&checkpoint);
+        }
+        if written && told {
+            shard.saved();
+        } else {
+            shard.not_saved(checkpoint);
         }
     }
 

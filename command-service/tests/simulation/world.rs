@@ -233,9 +233,9 @@ impl World {
             Event::Flush { node, life } if self.nodes[node].life == life => {
                 self.nodes[node].flush_planned = false;
                 self.input(node, Input::Flush);
-                if self.chance.percent(10) {
-                    let told = self.chance.percent(80);
-                    self.nodes[node].save(told);
+                if self.chance.percent(20) {
+                    let (written, told) = (self.chance.percent(80), self.chance.percent(90));
+                    self.nodes[node].save(written, told);
                 }
             }
             Event::Disturb => self.disturb(),
