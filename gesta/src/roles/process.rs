@@ -128,7 +128,7 @@ impl Process {
 mod tests {
     use super::*;
 
-    /// PLAT-16: the end comes by its deadline, whatever hangs.
+    /// The end comes by its deadline, whatever hangs.
     #[tokio::test]
     async fn what_hangs_does_not_keep_the_process() {
         let mut settings = Settings::default();

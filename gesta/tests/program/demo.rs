@@ -59,7 +59,7 @@ async fn a_database_of_another_log_is_named_with_what_to_do() {
     assert_eq!(words.matches("projections stopped").count(), 8, "{words}");
 }
 
-/// PLAT-20: before the first migration there is neither a table nor a role; nothing complains of that.
+/// Before the first migration there is neither a table nor a role; nothing complains of that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_start_says_nothing_that_needs_attention() {
     let (data, repo, database) =
