@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use event_log::{Content, Log, Reader, Start};
 use migrations::table::Get;
 use migrations::{TASK_LIST, TaskListRow, generation};
@@ -37,6 +37,15 @@ pub(crate) async fn copy(url: &str) -> Result<()> {
     let sql =
         "TRUNCATE g2.task_list; INSERT INTO g2.task_list SELECT * FROM g1.task_list; ANALYZE g2.task_list";
     sqlx::raw_sql(sql).execute(&mut conn).await?;
+    Ok(())
+}
+
+/// Whether both have come to the same rows.
+pub(crate) async fn assert_same(url: &str) -> Result<()> {
+    let mut conn = PgConnection::connect(url).await?;
+    let sql = "SELECT count(*) FROM (TABLE g1.task_list EXCEPT TABLE g2.task_list) AS other";
+    let others: i64 = sqlx::query_scalar(sql).fetch_one(&mut conn).await?;
+    ensure!(others == 0, "{others} rows of the anchor differ from those of the projection");
     Ok(())
 }
 
