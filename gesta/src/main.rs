@@ -22,6 +22,10 @@ use commands::{Cli, Command, ConfigCommand, ForPeople, Parsed, What};
 use settings::{Logging, Settings};
 use tokio_util::sync::CancellationToken;
 
+/// Commands and events are many small allocations, freed on other threads than they were made on.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long threads that still work may keep the ended program.
 const LAST_THREADS: Duration = Duration::from_millis(200);
 

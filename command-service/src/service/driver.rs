@@ -18,6 +18,7 @@ use super::saving::{Saved, Saving};
 use super::status::ShardStatus;
 use super::wakeups::Wakeups;
 use crate::command::{Answer, Submission};
+use crate::shard::receipts::CommandKey;
 use crate::shard::{AppendFailure, Asked, Claim, Input, Mode, Output, RequestId, Settings, Shard, Status};
 
 /// Messages taken at a time before the next batch goes out.
@@ -36,6 +37,7 @@ pub(super) enum Message {
     /// A command.
     Ask {
         mode: Mode,
+        key: CommandKey,
         submission: Box<Submission>,
         /// How long somebody waits for the answer.
         wait: Duration,
@@ -148,14 +150,14 @@ impl Driver {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Ask { mode, submission, wait, reply } => {
+            Message::Ask { mode, key, submission, wait, reply } => {
                 self.running.requests += 1;
                 let request = self.running.requests;
                 self.running.replies.insert(request, reply);
                 let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
                 let now = self.now();
                 let expires = now.checked_add_signed(wait).unwrap_or(now);
-                self.step(Input::Command(Asked { request, mode, submission, expires }));
+                self.step(Input::Command(Asked { request, mode, key, submission, expires }));
             }
             Message::Shutdown => self.shut_down(),
         }

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::{Answer, Submission};
+use crate::shard::receipts::CommandKey;
 use crate::shard::{Memory, Mode, Settings, Shard, Status, limits};
 use crate::store::{Store, StoreError};
 use driver::{Driver, Message, Running};
@@ -152,7 +153,8 @@ impl Service {
         let shard = &self.0.shards[usize::from(route.shard(self.shards()))];
         let (reply, answer) = oneshot::channel();
         let wait = deadline.saturating_duration_since(Instant::now());
-        let message = Message::Ask { mode, submission: Box::new(submission), wait, reply };
+        let key = CommandKey::of(&submission.home, &submission.command_id);
+        let message = Message::Ask { mode, key, submission: Box::new(submission), wait, reply };
         match shard.inbox.try_send(message) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {

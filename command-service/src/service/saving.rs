@@ -10,11 +10,13 @@ use super::driver::Driver;
 use crate::shard::{Checkpoint, Input, Settings, Shard};
 use crate::store::{Store, StoreError};
 
-/// Changes after which a checkpoint is due.
-const SAVE_CHANGES: usize = 8_192;
-/// Time after which a checkpoint is due, if anything changed, and after which a failed one is tried
-/// again.
-const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Changes after which a checkpoint is due. A stream that changes often is then written once for many
+/// changes; what a restart replays of each shard stays below a second.
+const SAVE_CHANGES: usize = 32_768;
+/// Time after which a checkpoint is due, if anything changed.
+const SAVE_INTERVAL: Duration = Duration::from_secs(30);
+/// Time after which a checkpoint that failed is tried again.
+const SAVE_RETRY: Duration = Duration::from_secs(5);
 /// Rounds of loading that one step may need: a command, then the tasks that its answer names.
 const LOAD_ROUNDS: usize = 3;
 
@@ -116,7 +118,11 @@ impl Driver {
     pub(super) fn saved(&mut self, outcome: Saved) {
         let failed = outcome.is_err();
         match outcome {
-            Ok(()) => self.shard.saved(),
+            Ok(()) => {
+                let retired = self.shard.saved();
+                // Detached: nothing depends on when that memory is free.
+                drop(tokio::task::spawn_blocking(move || drop(retired)));
+            }
             Err(unsaved) => {
                 let Unsaved { checkpoint, error } = *unsaved;
                 tracing::error!(shard = self.number, %error, "the checkpoint failed; trying again");
@@ -130,6 +136,9 @@ impl Driver {
                 tracing::info!(shard = self.number, "checkpoints are written again");
             }
             saving.failed = failed;
+            if failed {
+                saving.next = Instant::now() + SAVE_RETRY;
+            }
         }
     }
 }

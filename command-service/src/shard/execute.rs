@@ -36,9 +36,10 @@ impl Shard {
         }
         self.commands += 1;
         self.arrivals += 1;
-        let Asked { request, mode, submission, expires } = asked;
+        let Asked { request, mode, key, submission, expires } = asked;
         let (joined, arrival) = (Vec::new(), self.arrivals);
-        let pending = Pending { request, joined, mode, submission, expires, arrival, sent: false, bytes: 0 };
+        let (sent, bytes) = (false, 0);
+        let pending = Pending { request, joined, mode, key, submission, expires, arrival, sent, bytes };
         if matches!(self.phase, Phase::Owner(_)) && self.waiting.is_empty() && self.alone == 0 {
             self.execute(pending);
         } else {
@@ -61,7 +62,7 @@ impl Shard {
     /// Decides a command on speculative state.
     pub(super) fn execute(&mut self, pending: Pending) {
         let submission = &*pending.submission;
-        let key = CommandKey::of(&submission.home, &submission.command_id);
+        let key = pending.key;
         let body = body_number(&submission.body_hash);
         if submission.command_id.starts_with(OWN_IDS) {
             let reason = format!("Idempotency-Key must not begin with {OWN_IDS}");

@@ -47,20 +47,20 @@ impl<K: Eq + Hash + Clone, V> Generations<K, V> {
         self.young.iter().chain(&self.old)
     }
 
-    /// Drops the old generation, but for the keys in `keep`, when the young one holds `limit` or more.
-    /// Everything in the old one must be in the store.
-    pub(super) fn rotate<'a>(&mut self, limit: usize, keep: impl Iterator<Item = &'a K>)
+    /// Gives the old generation away, but for the keys in `keep`, when the young one holds `limit` or
+    /// more. Everything in it must be in the store. To drop so much takes a while: not in a step.
+    pub(super) fn rotate<'a>(&mut self, limit: usize, keep: impl Iterator<Item = &'a K>) -> HashMap<K, V>
     where
         K: 'a,
     {
         if self.young.len() < limit {
-            return;
+            return HashMap::new();
         }
         for key in keep {
             if let Some(value) = self.old.remove(key) {
                 self.young.insert(key.clone(), value);
             }
         }
-        self.old = std::mem::take(&mut self.young);
+        std::mem::replace(&mut self.old, std::mem::take(&mut self.young))
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use event_log::{Counted, Cursor, Ownership, Record};
 use schemas::ids::Stream;
 
+use super::receipts::CommandKey;
 use super::spill::Loaded;
 use crate::command::{Answer, Submission};
 
@@ -27,6 +28,8 @@ pub struct Asked {
     pub request: RequestId,
     /// Execute or look up.
     pub mode: Mode,
+    /// [`CommandKey::of`] the command, made before it comes to the shard's one thread.
+    pub key: CommandKey,
     /// The command.
     pub submission: Box<Submission>,
     /// Shard time after which nobody waits any more: what is not decided by then is dropped.

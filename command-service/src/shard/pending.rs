@@ -16,6 +16,7 @@ pub(super) struct Pending {
     /// Repetitions that came while it was under way.
     pub(super) joined: Vec<RequestId>,
     pub(super) mode: Mode,
+    pub(super) key: CommandKey,
     pub(super) submission: Box<Submission>,
     pub(super) expires: DateTime<Utc>,
     /// Order of arrival, kept through a recovery.

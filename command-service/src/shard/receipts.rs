@@ -140,7 +140,7 @@ pub enum Known<'a> {
 pub struct Receipts {
     proven: Generations<CommandKey, Receipt>,
     /// Proven since the last checkpoint.
-    new: Vec<CommandKey>,
+    new: Vec<(CommandKey, Receipt)>,
     /// Whether a store takes those.
     pub(super) saves: bool,
     unproven: HashMap<CommandKey, (u64, u128)>,
@@ -165,10 +165,10 @@ impl Receipts {
     pub fn prove(&mut self, key: CommandKey, receipt: Receipt) {
         self.unproven.remove(&key);
         if !self.proven.contains(&key) {
-            self.proven.insert(key, receipt);
             if self.saves {
-                self.new.push(key);
+                self.new.push((key, receipt.clone()));
             }
+            self.proven.insert(key, receipt);
         }
     }
 
@@ -187,20 +187,18 @@ impl Receipts {
 
     /// The receipts that no checkpoint holds; they count as saved from now on.
     pub fn take_new(&mut self) -> Vec<(CommandKey, Receipt)> {
-        let new = std::mem::take(&mut self.new).into_iter();
-        new.filter_map(|key| self.proven.get(&key).map(|receipt| (key, receipt.clone()))).collect()
+        std::mem::take(&mut self.new)
     }
 
-    /// Receipts that [`take_new`](Self::take_new) took and no checkpoint holds.
-    pub fn new_again(&mut self, keys: impl Iterator<Item = CommandKey>) {
-        self.new.extend(keys);
+    /// What [`take_new`](Self::take_new) took and no checkpoint holds.
+    pub fn new_again(&mut self, taken: Vec<(CommandKey, Receipt)>) {
+        let newer = std::mem::replace(&mut self.new, taken);
+        self.new.extend(newer);
     }
 
-    /// Drops what was not used for long. Everything but what is new must be in the store.
-    pub fn rotate(&mut self, limit: usize) {
-        let keep = std::mem::take(&mut self.new);
-        self.proven.rotate(limit, keep.iter());
-        self.new = keep;
+    /// Gives away what was not used for long. Everything but what is new must be in the store.
+    pub(super) fn rotate(&mut self, limit: usize) -> HashMap<CommandKey, Receipt> {
+        self.proven.rotate(limit, self.new.iter().map(|(key, _)| key))
     }
 
     /// Forgets every command that is not proven.

@@ -1,7 +1,8 @@
 //! The part of the state that is not in memory: what a step needs of the store, and what the store
 //! must keep.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use event_log::{Content, Cursor};
@@ -56,9 +57,17 @@ pub struct Checkpoint {
     /// Shard time there.
     pub at: DateTime<Utc>,
     /// Changed streams.
-    pub streams: Vec<(Stream, Entry)>,
+    pub streams: HashMap<Stream, Arc<Entry>>,
     /// New command ids.
     pub commands: Vec<(CommandKey, Receipt)>,
+}
+
+/// What left the memory. Dropping it takes milliseconds: not on a thread that answers.
+#[derive(Debug)]
+#[must_use]
+pub struct Retired {
+    _streams: HashMap<Stream, Arc<Entry>>,
+    _commands: HashMap<CommandKey, Receipt>,
 }
 
 /// Where a stream stands in dispatch and deadlines: what of it stays in memory in any case.
@@ -105,11 +114,11 @@ impl Shard {
                     }
                 }
             }
-            Input::Command(Asked { submission, .. }) => self.need(&mut needs, at, submission),
+            Input::Command(Asked { key, submission, .. }) => self.need(&mut needs, at, *key, submission),
             // Who does not own the shard decides nothing at a flush.
             Input::Flush if matches!(self.phase, Phase::Owner(_)) => {
                 for pending in &self.waiting {
-                    self.need(&mut needs, at, &pending.submission);
+                    self.need(&mut needs, at, pending.key, &pending.submission);
                 }
                 for stream in self.streams.deadlines.due_until(at, limits::MAX_DUE_PER_TICK) {
                     self.need_stream(&mut needs, stream);
@@ -120,9 +129,8 @@ impl Shard {
         needs
     }
 
-    fn need(&self, needs: &mut Needs, at: DateTime<Utc>, submission: &Submission) {
+    fn need(&self, needs: &mut Needs, at: DateTime<Utc>, key: CommandKey, submission: &Submission) {
         let home = &submission.home;
-        let key = CommandKey::of(home, &submission.command_id);
         match self.receipts.find(key) {
             Some(Known::Proven(Receipt { outcome: Outcome::Many(many), .. })) => {
                 for (stream, _) in &many.leases {
@@ -181,15 +189,16 @@ impl Shard {
     }
 
     /// The last checkpoint is in the store: what was not used for long may leave the memory.
-    pub fn saved(&mut self) {
-        self.streams.rotate(self.settings.memory.streams);
-        self.receipts.rotate(self.settings.memory.commands);
+    pub fn saved(&mut self) -> Retired {
+        let streams = self.streams.rotate(self.settings.memory.streams);
+        let commands = self.receipts.rotate(self.settings.memory.commands);
+        Retired { _streams: streams, _commands: commands }
     }
 
     /// The last checkpoint could not be written, as far as anyone knows: the next one takes everything
     /// of it again, as it is then, so that the store never has a hole.
     pub fn not_saved(&mut self, checkpoint: Checkpoint) {
-        self.streams.changed_again(checkpoint.streams.into_iter().map(|(stream, _)| stream));
-        self.receipts.new_again(checkpoint.commands.into_iter().map(|(key, _)| key));
+        self.streams.changed_again(checkpoint.streams);
+        self.receipts.new_again(checkpoint.commands);
     }
 }

@@ -1,6 +1,6 @@
 //! The states of a shard's streams: what is proven, and over it what was decided and is not proven yet.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -101,9 +101,9 @@ struct Unproven {
 /// Every stream in memory. Dispatch and deadlines follow what was decided last.
 #[derive(Debug, Default)]
 pub struct Streams {
-    proven: Generations<Stream, Entry>,
-    /// Proven changes since the last checkpoint.
-    changed: HashSet<Stream>,
+    proven: Generations<Stream, Arc<Entry>>,
+    /// What was proven since the last checkpoint.
+    changed: HashMap<Stream, Arc<Entry>>,
     /// Whether a store takes those changes.
     pub(super) saves: bool,
     unproven: HashMap<Stream, Unproven>,
@@ -121,14 +121,14 @@ impl Streams {
     pub fn current(&self, stream: &Stream) -> Option<&Entry> {
         match self.unproven.get(stream) {
             Some(unproven) => Some(&unproven.entry),
-            None => self.proven.get(stream),
+            None => self.proven(stream),
         }
     }
 
     /// The stream as proven.
     #[must_use]
     pub fn proven(&self, stream: &Stream) -> Option<&Entry> {
-        self.proven.get(stream)
+        self.proven.get(stream).map(Arc::as_ref)
     }
 
     /// Whether something of the stream is decided and not proven.
@@ -154,12 +154,9 @@ impl Streams {
         for stream in streams_of(change.facts) {
             let before = match self.unproven.remove(stream) {
                 Some(unproven) => Some(unproven.entry),
-                None => self.proven.get(stream).cloned(),
+                None => self.proven(stream).cloned(),
             };
-            self.note_conflict(before.as_ref(), stream, change);
-            self.unplace(stream, before.as_ref().map(marks));
-            if let Some(entry) = Entry::after(before, stream, change) {
-                place(&mut self.dispatch, &mut self.deadlines, stream, &entry);
+            if let Some(entry) = self.changed_by(before, stream, change) {
                 self.unproven.insert(stream.clone(), Unproven { entry, seq });
             }
         }
@@ -172,8 +169,11 @@ impl Streams {
                 if let Some(unproven) = self.unproven.remove(stream) {
                     self.keep(stream, unproven.entry);
                 }
-            } else if let Some(entry) = Entry::after(self.proven.remove(stream), stream, change) {
-                self.keep(stream, entry);
+            } else {
+                let before = self.proven.remove(stream).map(Arc::unwrap_or_clone);
+                if let Some(entry) = Entry::after(before, stream, change) {
+                    self.keep(stream, entry);
+                }
             }
         }
     }
@@ -181,21 +181,31 @@ impl Streams {
     /// Applies a commit of the log. Nothing may be unproven.
     pub fn replay(&mut self, change: Change<'_>) {
         for stream in streams_of(change.facts) {
-            let before = self.proven.remove(stream);
-            self.note_conflict(before.as_ref(), stream, change);
-            self.unplace(stream, before.as_ref().map(marks));
-            if let Some(entry) = Entry::after(before, stream, change) {
-                place(&mut self.dispatch, &mut self.deadlines, stream, &entry);
+            let before = self.proven.remove(stream).map(Arc::unwrap_or_clone);
+            if let Some(entry) = self.changed_by(before, stream, change) {
                 self.keep(stream, entry);
             }
         }
     }
 
-    fn keep(&mut self, stream: &Stream, entry: Entry) {
-        self.proven.insert(stream.clone(), entry);
-        if self.saves && !self.changed.contains(stream) {
-            self.changed.insert(stream.clone());
+    /// The entry after `change`, put to its places; most changes leave a stream where it stands.
+    fn changed_by(&mut self, before: Option<Entry>, stream: &Stream, change: Change<'_>) -> Option<Entry> {
+        self.note_conflict(before.as_ref(), stream, change);
+        let stood = before.as_ref().map(marks);
+        let entry = Entry::after(before, stream, change)?;
+        if stood.as_ref().is_none_or(|stood| *stood != marks(&entry)) {
+            self.unplace(stream, stood);
+            place(&mut self.dispatch, &mut self.deadlines, stream, &entry);
         }
+        Some(entry)
+    }
+
+    fn keep(&mut self, stream: &Stream, entry: Entry) {
+        let entry = Arc::new(entry);
+        if self.saves {
+            self.changed.insert(stream.clone(), Arc::clone(&entry));
+        }
+        self.proven.insert(stream.clone(), entry);
     }
 
     /// Puts a stream that is in the store to its places, without its state.
@@ -211,7 +221,7 @@ impl Streams {
     /// Takes a stream as it stands in the store; its places are taken already.
     pub(super) fn load(&mut self, stream: Stream, entry: Entry) {
         if !self.proven.contains(&stream) {
-            self.proven.insert(stream, entry);
+            self.proven.insert(stream, Arc::new(entry));
         }
     }
 
@@ -221,21 +231,21 @@ impl Streams {
     }
 
     /// The streams whose proven state no checkpoint holds; they count as saved from now on.
-    pub(super) fn take_changed(&mut self) -> Vec<(Stream, Entry)> {
-        let changed = std::mem::take(&mut self.changed).into_iter();
-        changed.filter_map(|stream| self.proven.get(&stream).cloned().map(|entry| (stream, entry))).collect()
+    pub(super) fn take_changed(&mut self) -> HashMap<Stream, Arc<Entry>> {
+        std::mem::take(&mut self.changed)
     }
 
-    /// Streams that [`take_changed`](Self::take_changed) took and no checkpoint holds.
-    pub(super) fn changed_again(&mut self, streams: impl Iterator<Item = Stream>) {
-        self.changed.extend(streams);
+    /// What [`take_changed`](Self::take_changed) took and no checkpoint holds; what changed since is newer.
+    pub(super) fn changed_again(&mut self, taken: HashMap<Stream, Arc<Entry>>) {
+        let newer = std::mem::replace(&mut self.changed, taken);
+        self.changed.extend(newer);
     }
 
-    /// Drops the states that were not used for long. What changed since the last checkpoint stays, and
+    /// Gives away the states that were not used for long. What changed since the last checkpoint stays, and
     /// what something unproven stands on.
-    pub(super) fn rotate(&mut self, limit: usize) {
-        let keep = self.unproven.keys().chain(&self.changed);
-        self.proven.rotate(limit, keep);
+    pub(super) fn rotate(&mut self, limit: usize) -> HashMap<Stream, Arc<Entry>> {
+        let keep = self.unproven.keys().chain(self.changed.keys());
+        self.proven.rotate(limit, keep)
     }
 
     /// Forgets everything that is not proven.
@@ -251,7 +261,7 @@ impl Streams {
     /// The first stream, if any, that is proven here and not, or not equally, there.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Option<String> {
-        let differs = |(stream, entry): (&Stream, &Entry)| match other.proven.get(stream) {
+        let differs = |(stream, entry): (&Stream, &Arc<Entry>)| match other.proven.get(stream) {
             Some(theirs) if theirs == entry => None,
             theirs => Some(format!("{stream}: {entry:?} here, {theirs:?} there")),
         };

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use event_log::FORMAT;
 use uuid::Uuid;
 
@@ -30,7 +32,7 @@ fn a_checkpoint_reads_back() {
     let commands = vec![(CommandKey(1), one), (CommandKey(u128::MAX), many)];
     let cursor = Cursor::beginning(&genesis, 0);
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
-    let checkpoint = Checkpoint { cursor, at, streams: Vec::new(), commands: commands.clone() };
+    let checkpoint = Checkpoint { cursor, at, streams: HashMap::new(), commands: commands.clone() };
     let store = Store::open(dir.path(), &genesis).unwrap();
     assert!(store.restore(0).unwrap().is_none());
     store.save(0, &checkpoint).unwrap();
@@ -53,7 +55,7 @@ fn the_store_of_another_log_is_discarded() {
     let dir = tempfile::tempdir().unwrap();
     let cursor = Cursor::beginning(&log(1), 0);
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
-    let checkpoint = Checkpoint { cursor, at, streams: Vec::new(), commands: Vec::new() };
+    let checkpoint = Checkpoint { cursor, at, streams: HashMap::new(), commands: Vec::new() };
     Store::open(dir.path(), &log(1)).unwrap().save(0, &checkpoint).unwrap();
     assert!(Store::open(dir.path(), &log(2)).unwrap().restore(0).unwrap().is_none());
 }

@@ -19,7 +19,9 @@ pub(crate) struct Disk {
 impl Disk {
     pub(crate) fn save(&mut self, checkpoint: &Checkpoint) {
         self.stand = Some((checkpoint.cursor, checkpoint.at));
-        self.streams.extend(checkpoint.streams.iter().cloned());
+        let entries =
+            checkpoint.streams.iter().map(|(stream, entry)| (stream.clone(), entry.as_ref().clone()));
+        self.streams.extend(entries);
         self.commands.extend(checkpoint.commands.iter().cloned());
     }
 

@@ -112,7 +112,7 @@ impl Node {
             disk.save(&checkpoint);
         }
         if written && told {
-            shard.saved();
+            drop(shard.saved());
         } else {
             shard.not_saved(checkpoint);
         }

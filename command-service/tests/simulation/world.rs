@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use command_service::command::Answer;
+use command_service::shard::receipts::CommandKey;
 use command_service::shard::{AppendFailure, Asked, Input, Mode, Output, Status};
 use event_log::memory::{BatchId, MemoryCore};
 use event_log::{ClaimAttempt, Cursor, FORMAT, Genesis};
@@ -273,10 +274,11 @@ impl World {
         let at = self.nodes[node].at(now);
         let operation = self.history.attempts[attempt].operation;
         let submission = Box::new(self.history.operations[operation].submission.clone());
+        let key = CommandKey::of(&submission.home, &submission.command_id);
         let expires = at + chrono::TimeDelta::seconds(3);
         let request = attempt as u64;
         let mode = Mode::Execute;
-        self.input(node, Input::Command(Asked { request, mode, submission, expires }));
+        self.input(node, Input::Command(Asked { request, mode, key, submission, expires }));
         if let Some(shard) = &self.nodes[node].shard {
             self.history.attempts[attempt].taken_at.get_or_insert(shard.now());
         }

@@ -1,15 +1,16 @@
 //! The load: each connection sends the next rise of progress of one of its own tasks as soon as the last is answered.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::report::Figures;
+
+/// Most headers of an answer.
+const MAX_HEADERS: usize = 32;
 
 /// A task that a connection reports progress of.
 pub(crate) struct Running {
@@ -43,10 +44,9 @@ pub(crate) async fn run_on(address: SocketAddr, shares: &mut Vec<Share>, stretch
 }
 
 async fn connection(address: SocketAddr, mut share: Share, until: Instant) -> (Share, Vec<u32>) {
-    let stream = tokio::net::TcpStream::connect(address).await.expect("the server accepts");
+    let mut stream = TcpStream::connect(address).await.expect("the server accepts");
     stream.set_nodelay(true).expect("a TCP socket");
-    let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
-    tokio::spawn(driver);
+    let (mut request, mut response) = (String::new(), Vec::new());
     let mut times = Vec::new();
     let mut sent = 0_usize;
     while Instant::now() < until {
@@ -54,24 +54,47 @@ async fn connection(address: SocketAddr, mut share: Share, until: Instant) -> (S
         let task = &mut share[n];
         assert!(task.progress < 100, "the tasks are used up; lengthen the list or shorten the stretch");
         task.progress += 1;
+        report(&mut request, address, task);
         let begun = Instant::now();
-        let response = sender.send_request(report(address, task)).await.expect("an answer");
-        let status = response.status();
-        let body = response.into_body().collect().await.expect("a whole answer").to_bytes();
-        assert!(status == StatusCode::OK, "{status}: {}", String::from_utf8_lossy(&body));
+        stream.write_all(request.as_bytes()).await.expect("the server reads");
+        answer(&mut stream, &mut response).await;
         times.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
         sent += 1;
     }
     (share, times)
 }
 
-fn report(address: SocketAddr, task: &Running) -> Request<Full<Bytes>> {
-    let body = format!("{{\"fencingToken\":{},\"progress\":{}}}", task.token, task.progress);
-    let key = format!("{}-{}", &task.path[task.path.len() - 20..], task.progress).replace('/', "-");
-    Request::post(task.path.as_str())
-        .header("host", address.to_string())
-        .header("content-type", "application/json")
-        .header("idempotency-key", key)
-        .body(Full::new(Bytes::from(body)))
-        .expect("a well-formed request")
+/// Writes the next rise of progress.
+fn report(request: &mut String, address: SocketAddr, task: &Running) {
+    let Running { path, token, progress } = task;
+    let body = format!("{{\"fencingToken\":{token},\"progress\":{progress}}}");
+    let key = format!("{}-{progress}", &path[path.len() - 20..]).replace('/', "-");
+    request.clear();
+    write!(
+        request,
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nidempotency-key: {key}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("a text can be written");
+}
+
+/// Reads one whole answer, which must be 200.
+async fn answer(stream: &mut TcpStream, response: &mut Vec<u8>) {
+    response.clear();
+    loop {
+        let read = stream.read_buf(response).await.expect("the server answers");
+        assert!(read > 0, "the server closed the connection: {}", String::from_utf8_lossy(response));
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut head = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = head.parse(response).expect("an HTTP answer") else {
+            continue;
+        };
+        let body = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+        let body = std::str::from_utf8(body.expect("a Content-Length").value).expect("digits");
+        if response.len() >= length + body.parse::<usize>().expect("a number") {
+            assert!(head.code == Some(200), "{}", String::from_utf8_lossy(response));
+            return;
+        }
+    }
 }

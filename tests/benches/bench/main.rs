@@ -1,7 +1,8 @@
 //! `make bench`: figures as ratios against an anchor in the same run (docs/benchmarks.md).
 //!
 //! Run without arguments it measures; with `anchor URL CONNECTIONS` it is the anchor, a plain
-//! axum + sqlx + Postgres service that checks the same schema and writes the same fact.
+//! axum + sqlx + Postgres service that checks the same schema and writes the same fact; with
+//! `gesta CONNECTIONS` it loads Gesta alone, stretch by stretch, for a profiler to look on.
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
@@ -28,11 +29,34 @@ const ANCHOR_POOLS: [u32; 3] = [8, 16, 32];
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     rustls::crypto::ring::default_provider().install_default().expect("no provider was installed before");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["anchor", url, pool] => runtime.block_on(anchor::serve(url, pool.parse().expect("a pool size"))),
-        _ => runtime.block_on(measure()),
+        ["anchor", url, pool] => {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+            runtime.block_on(anchor::serve(url, pool.parse().expect("a pool size")));
+        }
+        ["gesta", connections] => {
+            load_from_here(alone(connections.parse().expect("a number of connections")));
+        }
+        _ => load_from_here(measure()),
     }
+}
+
+/// The load shares the cores with what it measures: one thread, so that it takes little of them.
+fn load_from_here(measuring: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime starts").block_on(measuring);
+}
+
+async fn alone(connections: usize) {
+    let folder = tempfile::tempdir_in(systems::data_root()).expect("a folder for the data");
+    let gesta = systems::Gesta::start(folder.path()).await;
+    let mut tasks = gesta.running_tasks(connections).await;
+    for _ in 0..PAIRS {
+        let Figures { rate, p50_micros, p99_micros } =
+            load::run_on(gesta.address(), &mut tasks, STRETCH).await;
+        println!("{rate:.0}/s, p50 {p50_micros} µs, p99 {p99_micros} µs");
+    }
+    println!("peak memory of gesta: {} MiB", gesta.peak_memory_mib());
 }
 
 async fn measure() {

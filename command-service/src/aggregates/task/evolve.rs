@@ -1,5 +1,7 @@
 //! How events change a task: one `next` per life stage, so that each says what it can meet.
 
+use std::sync::Arc;
+
 use schemas::task::{Stage, TaskAssigned, TaskCreated, TaskEvent as E, TaskQueued, TaskUpdated};
 
 use super::state::{
@@ -11,7 +13,7 @@ use super::time_out;
 impl Task {
     /// The state after the first event.
     pub(super) fn created(event: &TaskCreated) -> Self {
-        let work = Box::new(Work {
+        let work = Arc::new(Work {
             queue: event.queue.clone(),
             kind: event.kind.clone(),
             title: event.title.clone(),
@@ -68,7 +70,7 @@ impl Pending {
         match event {
             E::TaskQueued(queued) => queue(self.work, 0, queued),
             E::TaskUpdated(updated) => {
-                self.work.update(updated);
+                Arc::make_mut(&mut self.work).update(updated);
                 Life::Pending(self)
             }
             E::HoldLifted(_) => Life::Pending(Self { held: false, ..self }),
@@ -84,7 +86,7 @@ impl Queued {
         match event {
             E::TaskAssigned(assigned) => Life::Assigned(Assigned { work: self.work, lease: lease(assigned) }),
             E::TaskUpdated(updated) => {
-                self.work.update(updated);
+                Arc::make_mut(&mut self.work).update(updated);
                 Life::Queued(self)
             }
             E::TaskTimedOut(_) => timed_out(self.work),
@@ -168,7 +170,7 @@ impl DeadLettered {
     fn next(mut self, event: &E) -> Life {
         match event {
             E::TaskRedriven(redriven) => {
-                self.work.deadline = redriven.deadline;
+                Arc::make_mut(&mut self.work).deadline = redriven.deadline;
                 Life::DeadLettered(self)
             }
             E::TaskQueued(queued) => queue(self.work, 0, queued),
@@ -192,7 +194,7 @@ impl Work {
     }
 }
 
-fn queue(work: Box<Work>, attempts: u32, event: &TaskQueued) -> Life {
+fn queue(work: Arc<Work>, attempts: u32, event: &TaskQueued) -> Life {
     Life::Queued(Queued { work, attempts, enqueued_at: event.enqueued_at })
 }
 
@@ -206,10 +208,10 @@ fn lease(event: &TaskAssigned) -> Lease {
     }
 }
 
-fn fail(work: Box<Work>, failure: Failure) -> Life {
+fn fail(work: Arc<Work>, failure: Failure) -> Life {
     Life::Failed(Failed { work, failure: Box::new(failure) })
 }
 
-fn timed_out(work: Box<Work>) -> Life {
+fn timed_out(work: Arc<Work>) -> Life {
     fail(work, Failure { stage: Stage::Timeout, reason: time_out::REASON.to_owned(), error: None })
 }

@@ -1,6 +1,8 @@
 //! What later decisions and the claim's answer need to know of a task, and nothing more: results,
 //! descriptions and labels stay in the log, and a task that can no longer be worked drops its payload.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use schemas::task::{Priority, Stage, TaskPolicy};
 use schemas::text::Personal;
@@ -38,7 +40,7 @@ pub(super) enum Life {
     CompensationFailed,
 }
 
-/// What shall be done and how; on the heap, because it moves from stage to stage.
+/// What shall be done and how; shared, because it goes unchanged from state to state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Work {
     pub(super) queue: String,
@@ -53,7 +55,7 @@ pub(super) struct Work {
 /// Waits to be enqueued, or for its `run_at`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pending {
-    pub(super) work: Box<Work>,
+    pub(super) work: Arc<Work>,
     /// Whether someone must enqueue it.
     pub(super) held: bool,
     pub(super) run_at: Option<DateTime<Utc>>,
@@ -62,7 +64,7 @@ pub(super) struct Pending {
 /// Waits for a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Queued {
-    pub(super) work: Box<Work>,
+    pub(super) work: Arc<Work>,
     /// Attempts spent since creation or redrive: those that were started.
     pub(super) attempts: u32,
     pub(super) enqueued_at: DateTime<Utc>,
@@ -71,14 +73,14 @@ pub(super) struct Queued {
 /// Leased, not begun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Assigned {
-    pub(super) work: Box<Work>,
+    pub(super) work: Arc<Work>,
     pub(super) lease: Lease,
 }
 
 /// Leased and begun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Running {
-    pub(super) work: Box<Work>,
+    pub(super) work: Arc<Work>,
     pub(super) lease: Lease,
     /// Percent.
     pub(super) progress: u8,
@@ -89,7 +91,7 @@ pub(super) struct Running {
 /// Waits for its next attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct RetryWait {
-    pub(super) work: Box<Work>,
+    pub(super) work: Arc<Work>,
     /// Attempts spent.
     pub(super) attempts: u32,
     pub(super) next_run_at: DateTime<Utc>,
@@ -98,14 +100,14 @@ pub(super) struct RetryWait {
 /// Failed for good; may be set aside and redriven.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Failed {
-    pub(super) work: Box<Work>,
+    pub(super) work: Arc<Work>,
     pub(super) failure: Box<Failure>,
 }
 
 /// Set aside for a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct DeadLettered {
-    pub(super) work: Box<Work>,
+    pub(super) work: Arc<Work>,
 }
 
 /// Who works, and until when.

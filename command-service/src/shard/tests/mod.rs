@@ -15,6 +15,7 @@ use schemas::commit::{Actor, Commit};
 use schemas::ids::{AggregateId, Route, Stream, Tenant};
 use schemas::task::{ClaimTasks, CreateTask, TaskCommand};
 
+use super::receipts::CommandKey;
 use super::{AppendFailure, Asked, Claim, Input, Memory, Mode, Output, RequestId, Settings, Shard};
 use crate::command::{Accepted, Answer, AnyCommand, Lease, Submission};
 use crate::principal::Principal;
@@ -151,7 +152,8 @@ impl Bench {
         self.requests += 1;
         let (request, mode) = (self.requests, Mode::Execute);
         let expires = self.now + TimeDelta::seconds(10);
-        let asked = Asked { request, mode, submission: Box::new(submission), expires };
+        let key = CommandKey::of(&submission.home, &submission.command_id);
+        let asked = Asked { request, mode, key, submission: Box::new(submission), expires };
         self.input(Input::Command(asked));
         request
     }
