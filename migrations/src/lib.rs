@@ -15,6 +15,7 @@ mod state_transitions;
 pub mod table;
 mod task_attempts;
 mod task_list;
+pub mod trace;
 
 pub use agent_list::{AGENT_LIST, AgentListRow};
 pub use event_journal::{EVENT_JOURNAL, EventJournalRow};

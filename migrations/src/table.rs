@@ -51,6 +51,22 @@ pub struct Column<R: 'static> {
     pub required: bool,
 }
 
+impl<R> Column<R> {
+    /// The value that `row` has in it, as JSON; instants in RFC 3339.
+    #[must_use]
+    pub fn value(&self, row: &R) -> Value {
+        match &self.get {
+            Get::Text(get) => get(row).into(),
+            Get::BigInt(get) => get(row).into(),
+            Get::Integer(get) => get(row).into(),
+            Get::Boolean(get) => get(row).into(),
+            Get::Instant(get) => get(row).map(|at| at.to_rfc3339()).into(),
+            Get::Uuid(get) => get(row).map(|id| id.to_string()).into(),
+            Get::Json(get) => get(row).cloned().into(),
+        }
+    }
+}
+
 /// A column that may be null.
 pub(crate) const fn optional<R>(name: &'static str, get: Get<R>) -> Column<R> {
     Column { name, get, required: false }
@@ -96,11 +112,16 @@ pub(crate) const fn index(name: &'static str, on: &'static str) -> Index {
 }
 
 impl<R> Table<R> {
-    /// The column names joined by commas.
+    /// The column names in order.
+    #[must_use]
+    pub fn column_names(&self) -> Vec<&'static str> {
+        self.columns.iter().map(|column| column.name).collect()
+    }
+
+    /// The same joined by commas.
     #[must_use]
     pub fn column_list(&self) -> String {
-        let names: Vec<_> = self.columns.iter().map(|column| column.name).collect();
-        names.join(", ")
+        self.column_names().join(", ")
     }
 
     /// Columns by which the current row of an event is found.
@@ -240,7 +261,7 @@ impl<R> Table<R> {
         Shape {
             name: self.name,
             key: self.key,
-            columns: self.columns.iter().map(|column| column.name).collect(),
+            columns: self.column_names(),
             create: self.create_sql(schema),
             indexes: self.index_sql(schema),
             stage: self.stage_sql(schema),

@@ -40,6 +40,9 @@ pub enum EventError {
     /// Its type, revision or payload.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// Its row in the journal.
+    #[error("the journal does not hold an event there: {0}")]
+    Journal(String),
     /// Its stream.
     #[error(transparent)]
     Stream(#[from] NotAnId),

@@ -15,6 +15,7 @@ mod runner;
 pub mod stage;
 mod status;
 mod store;
+mod trace;
 
 pub use event::Event;
 pub use options::{BATCH_BYTES, BATCH_COMMITS, CACHE_BYTES, Options, WRITERS};
@@ -22,3 +23,4 @@ pub use projection::Projection;
 pub use rebuild::{RebuildError, rebuild};
 pub use runner::{RunError, run};
 pub use status::{Progress, State, Status};
+pub use trace::trace;

@@ -138,7 +138,7 @@ impl Engine {
         self.progress.wait(&prepared.at_least, &prepared.reads, self.options.token_wait).await?;
         let reader = Arc::new(Reader::snapshot(self.pool.clone(), prepared.caller.tenant, prepared.reads));
         let seen = reader.open().await?;
-        let request = schema::with_context(prepared.request, &reader, &self.progress);
+        let request = schema::with_context(prepared.request, &reader, &self.progress, self.options.trace);
         let mut answer = finish(self.schema.execute(request).await);
         reader.close().await;
         if let (Some(seen), Stage::Executed) = (seen, answer.stage) {
@@ -155,7 +155,7 @@ impl Engine {
         self.progress.wait(&prepared.at_least, &prepared.reads, self.options.token_wait).await?;
         let reader =
             Arc::new(Reader::each_on_its_own(self.pool.clone(), prepared.caller.tenant, prepared.reads));
-        let request = schema::with_context(prepared.request, &reader, &self.progress);
+        let request = schema::with_context(prepared.request, &reader, &self.progress, self.options.trace);
         Ok(self.schema.execute_stream(request).map(finish).boxed())
     }
 }

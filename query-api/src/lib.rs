@@ -23,6 +23,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
+use migrations::trace::Tracer;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,8 @@ pub struct QueryOptions {
     pub introspection: bool,
     /// Origins of pages that may ask besides this server's own, for example `https://ui.example.com`.
     pub allowed_origins: Vec<String>,
+    /// Folds the events of one row's stream, for the provenance of one column of it.
+    pub trace: Tracer,
     /// Cancelled when the service stops: open sockets are closed with 1001.
     pub shutdown: CancellationToken,
 }
@@ -58,6 +61,7 @@ impl Default for QueryOptions {
             trust_tenant_header: true,
             introspection: true,
             allowed_origins: Vec::new(),
+            trace: |_, _, _| None,
             shutdown: CancellationToken::new(),
         }
     }

@@ -36,6 +36,10 @@ pub(crate) const MAX_FILTER_VALUES: usize = 100;
 pub(crate) const MAX_FILTER_CHARS: usize = 200;
 /// Most events that a causation tree takes in.
 pub(crate) const MAX_CAUSATION_EVENTS: i64 = 1_000;
+/// Most events that a field is followed through to its last change; beyond, only the row's provenance is told.
+pub(crate) const MAX_TRACED_EVENTS: i64 = 20_000;
+/// Events that are read in one step for that.
+pub(crate) const TRACE_BATCH: i64 = 500;
 
 /// Longest life of one request, waiting for its token included.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);

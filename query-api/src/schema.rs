@@ -21,6 +21,8 @@ use std::sync::Arc;
 use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, EmptyMutation, Request, SDLExportOptions, Schema};
 
+use migrations::trace::Tracer;
+
 use crate::limits;
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -55,11 +57,17 @@ pub(crate) fn sdl(schema: &ApiSchema) -> String {
 }
 
 /// Gives a request what its resolvers need. Loaders are fresh: nothing is shared between tenants.
-pub(crate) fn with_context(request: Request, reader: &Arc<Reader>, progress: &Progress) -> Request {
+pub(crate) fn with_context(
+    request: Request,
+    reader: &Arc<Reader>,
+    progress: &Progress,
+    trace: Tracer,
+) -> Request {
     request
         .data(reader.clone())
         .data(DataLoader::new(Loaders(reader.clone()), tokio::spawn))
         .data(progress.clone())
+        .data(trace)
 }
 
 /// The request's reader.

@@ -36,6 +36,7 @@ pub(crate) fn router(
     let pool = migrations::query_pool(url.reveal(), settings.postgres.max_connections)?;
     let options = QueryOptions {
         trust_tenant_header: address.ip().is_loopback(),
+        trace: ::projectors::trace,
         shutdown: process.halt.clone(),
         ..QueryOptions::default()
     };

@@ -1,15 +1,18 @@
 //! `event_journal`: every event as a row.
 
+use std::sync::Arc;
+
 use migrations::table::Table;
 use migrations::{EVENT_JOURNAL, EventJournalRow};
 use schemas::agent::AgentEvent;
-use schemas::ids::{AggregateId, Tenant};
+use schemas::commit::{Actor, CommandRef, Commit, EventRecord};
+use schemas::ids::{AggregateId, Stream, Tenant};
 use schemas::registry;
 use schemas::task::TaskEvent;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, EventError};
 use crate::projection::{KeyArray, Projection};
 
 /// The read model.
@@ -81,6 +84,37 @@ impl Projection for EventJournal {
             position: position.to_string(),
         })
     }
+}
+
+/// The event of a row. What the journal does not hold of its commit, no fold reads: the hash of the command's
+/// body, the home stream (here the event's own), and the commit's other events.
+///
+/// # Errors
+/// [`EventError`]: a newer release wrote it, or the row is not one that [`EventJournal`] writes.
+pub(crate) fn read_event(row: &EventJournalRow) -> Result<Event, EventError> {
+    let damaged = |what: &str| EventError::Journal(format!("{what} of event {}", row.event_id));
+    let stream: Stream = row.partition_key.parse().map_err(|_| damaged("partition_key"))?;
+    let record = EventRecord {
+        stream: stream.clone(),
+        version: u64::try_from(row.version).map_err(|_| damaged("version"))?,
+        kind: row.r#type.clone(),
+        v: u32::try_from(row.schema_version).map_err(|_| damaged("schema_version"))?,
+        data: serde_json::value::to_raw_value(&row.data).map_err(|_| damaged("data"))?,
+    };
+    let (id, kind) = (row.command_id.clone(), row.command_type.clone());
+    let commit = Commit {
+        command: CommandRef { id, kind, body_hash: String::new() },
+        home: stream,
+        tenant: row.tenant.clone(),
+        actor: Actor { kind: row.actor_type.clone(), id: row.actor_id.clone() },
+        correlation: row.correlation_id.clone(),
+        causation: row.causation_id.clone(),
+        trace: row.traceparent.clone(),
+        at: row.time,
+        events: vec![record],
+    };
+    let position = row.position.parse().map_err(|_| damaged("position"))?;
+    Event::decode(&Arc::new(commit), 0, position)
 }
 
 /// The payload as it was written. It was decoded before, so it is JSON.

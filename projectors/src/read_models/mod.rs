@@ -9,6 +9,7 @@ mod task_list;
 
 pub use agent_list::AgentList;
 pub use event_journal::EventJournal;
+pub(crate) use event_journal::read_event;
 pub use queue_depth::{QueueDepth, TaskMove};
 pub use state_transitions::StateTransitions;
 pub use task_attempts::TaskAttempts;

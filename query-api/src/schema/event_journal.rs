@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::loaders::TransitionOf;
 use super::state_transitions::Transition;
 use super::{Fallible, loaders};
-pub(crate) use page::{EventConnection, EventFilter, EventOrder, after, history, list, of_correlation};
+pub(crate) use page::{
+    EventConnection, EventFilter, EventOrder, after, history, list, of_correlation, versions,
+};
 
 /// One fact of the log.
 #[derive(Clone)]

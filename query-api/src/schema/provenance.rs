@@ -1,6 +1,11 @@
-//! From a row back to the event that wrote it, the command, and who issued it.
+//! From a row, or a field of it, back to the event that wrote it, the command, and who issued it.
+
+mod field;
 
 use async_graphql::{Context, Enum, ID, Object};
+use migrations::EventJournalRow;
+use serde_json::Value;
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::event_journal::Event;
@@ -23,16 +28,73 @@ pub(crate) enum ProvenanceTable {
     StateTransitions,
 }
 
-/// Where a row comes from: the event that last changed it.
-pub(crate) struct Provenance {
-    table: ProvenanceTable,
-    id: ID,
+impl ProvenanceTable {
+    fn model(self) -> ReadModel {
+        match self {
+            Self::TaskList => ReadModel::TaskList,
+            Self::TaskAttempts => ReadModel::TaskAttempts,
+            Self::AgentList => ReadModel::AgentList,
+            Self::QueueDepth => ReadModel::QueueDepth,
+            Self::StateTransitions => ReadModel::StateTransitions,
+        }
+    }
+
+    /// Selects the [`Source`] of a row by tenant and id.
+    fn sql(self) -> &'static str {
+        match self {
+            Self::TaskList => {
+                "SELECT id AS aggregate_id, version, event_id, position FROM gesta.task_list
+                 WHERE tenant = $1 AND id = $2"
+            }
+            Self::AgentList => {
+                "SELECT id AS aggregate_id, version, event_id, position FROM gesta.agent_list
+                 WHERE tenant = $1 AND id = $2"
+            }
+            Self::TaskAttempts => {
+                "SELECT task_id AS aggregate_id, version, event_id, position FROM gesta.task_attempts
+                 WHERE tenant = $1 AND lease_id = $2 LIMIT 1"
+            }
+            Self::StateTransitions => {
+                "SELECT aggregate_id, version, event_id, position FROM gesta.state_transitions
+                 WHERE tenant = $1 AND event_id = $2"
+            }
+            // Many aggregates write a row of a queue.
+            Self::QueueDepth => {
+                "SELECT event_id AS aggregate_id, version, event_id, position FROM gesta.queue_depth
+                 WHERE tenant = $1 AND queue = $2 ORDER BY updated_at DESC, shard LIMIT 1"
+            }
+        }
+    }
+}
+
+/// The event that made a value.
+#[derive(Debug, Clone, FromRow)]
+struct Source {
+    /// The aggregate that it happened to; of a queue, the event itself.
+    aggregate_id: Uuid,
     version: i64,
     event_id: Uuid,
     position: String,
 }
 
-/// Where a row comes from: the event that last changed it.
+impl Source {
+    fn of(event: &EventJournalRow) -> Self {
+        let EventJournalRow { aggregate_id, version, event_id, position, .. } = event;
+        let position = position.clone();
+        Self { aggregate_id: *aggregate_id, version: *version, event_id: *event_id, position }
+    }
+}
+
+/// Where a row, or a field of it, comes from: the event that last changed it.
+pub(crate) struct Provenance {
+    table: ProvenanceTable,
+    id: ID,
+    field: Option<String>,
+    value: Option<Value>,
+    source: Source,
+}
+
+/// Where a row, or a field of it, comes from: the event that last changed it.
 #[Object]
 impl Provenance {
     /// The read model.
@@ -43,61 +105,64 @@ impl Provenance {
     async fn id(&self) -> &ID {
         &self.id
     }
-    /// Version of the row.
+    /// The field that was asked for; none for the row as a whole.
+    async fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+    /// The value that the event gave to the field and that it has had since.
+    async fn value(&self) -> Option<&Value> {
+        self.value.as_ref()
+    }
+    /// Version that the event brought the row to.
     async fn version(&self) -> i64 {
-        self.version
+        self.source.version
     }
-    /// Id of the event that last changed it.
+    /// Id of the event.
     async fn event_id(&self) -> ID {
-        self.event_id.into()
+        self.source.event_id.into()
     }
-    /// Position of that event, `generation.shard.offset.index`.
+    /// Position of the event, `generation.shard.offset.index`.
     async fn position(&self) -> &str {
-        &self.position
+        &self.source.position
     }
-    /// That event: its payload, its command, its cause, and who issued it. None while the journal is
+    /// The event: its payload, its command, its cause, and who issued it. None while the journal is
     /// behind the read model.
     async fn event(&self, ctx: &Context<'_>) -> Option<Fallible<Event>> {
-        loaders(ctx).load_one(EventKey(self.event_id)).await.transpose()
+        loaders(ctx).load_one(EventKey(self.source.event_id)).await.transpose()
     }
 }
 
-const TASK_SQL: &str =
-    "SELECT version, event_id, position FROM gesta.task_list WHERE tenant = $1 AND id = $2";
-const AGENT_SQL: &str =
-    "SELECT version, event_id, position FROM gesta.agent_list WHERE tenant = $1 AND id = $2";
-const ATTEMPT_SQL: &str =
-    "SELECT version, event_id, position FROM gesta.task_attempts WHERE tenant = $1 AND lease_id = $2 LIMIT 1";
-const TRANSITION_SQL: &str =
-    "SELECT version, event_id, position FROM gesta.state_transitions WHERE tenant = $1 AND event_id = $2";
-const QUEUE_SQL: &str = "SELECT version, event_id, position FROM gesta.queue_depth
-    WHERE tenant = $1 AND queue = $2 ORDER BY updated_at DESC, shard LIMIT 1";
-
-/// The provenance of a row; `None` when there is no such row.
+/// The provenance of a row, or of a field of it; `None` when there is no such row.
 ///
 /// # Errors
-/// The database is away.
-pub(super) async fn of_row(
+/// No such field, a stream too long to follow, or the journal behind the row; the database is away.
+pub(super) async fn find(
     ctx: &Context<'_>,
     table: ProvenanceTable,
     id: ID,
+    field: Option<String>,
 ) -> Fallible<Option<Provenance>> {
-    let (sql, model) = match table {
-        ProvenanceTable::TaskList => (TASK_SQL, ReadModel::TaskList),
-        ProvenanceTable::TaskAttempts => (ATTEMPT_SQL, ReadModel::TaskAttempts),
-        ProvenanceTable::AgentList => (AGENT_SQL, ReadModel::AgentList),
-        ProvenanceTable::QueueDepth => (QUEUE_SQL, ReadModel::QueueDepth),
-        ProvenanceTable::StateTransitions => (TRANSITION_SQL, ReadModel::StateTransitions),
-    };
+    if let Some(field) = &field {
+        field::check(table, field)?;
+    }
+    let uuid = values::uuid_of(&id);
     let reader = reader(ctx);
-    let query = sqlx::query_as(sql).bind(reader.tenant().as_str());
-    let query = if table == ProvenanceTable::QueueDepth {
-        query.bind(id.to_string())
-    } else {
-        let Some(uuid) = values::uuid_of(&id) else { return Ok(None) };
-        query.bind(uuid)
+    let query = sqlx::query_as(table.sql()).bind(reader.tenant().as_str());
+    let query = match (table, uuid) {
+        (ProvenanceTable::QueueDepth, _) => query.bind(id.to_string()),
+        (_, Some(uuid)) => query.bind(uuid),
+        (_, None) => return Ok(None),
     };
-    let mut connection = reader.lend(&[model]).await?;
-    let row: Option<(i64, Uuid, String)> = query.fetch_optional(&mut *connection).await?;
-    Ok(row.map(|(version, event_id, position)| Provenance { table, id, version, event_id, position }))
+    let mut connection = reader.lend(&[table.model()]).await?;
+    let row: Option<Source> = query.fetch_optional(&mut *connection).await?;
+    drop(connection);
+    let Some(row) = row else { return Ok(None) };
+    let (source, value) = match (&field, uuid) {
+        (Some(field), Some(uuid)) => {
+            let (source, value) = field::last_change(ctx, table, uuid, &row, field).await?;
+            (source, Some(value))
+        }
+        _ => (row, None),
+    };
+    Ok(Some(Provenance { table, id, field, value, source }))
 }

@@ -150,15 +150,17 @@ impl Query {
         causation::tree(ctx, &id).await.transpose()
     }
 
-    /// Where a row comes from: the event that last changed it, its command, and who issued it.
+    /// Where a row comes from, or one field of it: the event that last changed it, its command, and who issued it.
+    /// `field` is a column of the table, for example `progress_note`.
     async fn provenance(
         &self,
         ctx: &Context<'_>,
         table: ProvenanceTable,
         id: ID,
+        field: Option<String>,
         #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
     ) -> Option<Fallible<Provenance>> {
-        provenance::of_row(ctx, table, id).await.transpose()
+        provenance::find(ctx, table, id, field).await.transpose()
     }
 
     /// How far the read models are behind the log.

@@ -9,6 +9,7 @@ mod feeds;
 mod filters;
 mod hostile;
 mod paging;
+mod provenance;
 mod rows;
 mod rules;
 mod sockets;

@@ -101,3 +101,36 @@ async fn a_row_says_where_it_comes_from() {
         json!({ "version": 5, "eventId": done.text("/events/0/id"), "event": event })
     );
 }
+
+/// PLAT-7: from a value of a row back to the event that last changed it; later events left it as it is.
+#[tokio::test]
+async fn a_value_says_where_it_comes_from() {
+    let api = api().await;
+    let created = api.create("values", json!({ "title": "first" })).await;
+    let rename = async |title: &str, key: &str| {
+        let body = json!({ "title": title });
+        let call = api.command(&format!("tasks/{}/update", created.id()), &body).key(key);
+        call.header("x-gesta-actor", &format!("user/{key}")).send().await.accepted()
+    };
+    let renamed = rename("second", "alice").await;
+    rename("second", "bob").await;
+    let held = api.claim("w-1", "values").await;
+    let last = api.hold(&held, "start", json!({})).await;
+    let query = "query($id: ID!, $field: String!) { provenance(table: TASK_LIST, id: $id, field: $field) {
+        value eventId event { actor commandType } } }";
+    for (field, value, event, actor, command) in [
+        ("title", json!("second"), renamed.text("/events/0/id"), "user/alice", "task.update"),
+        ("priority", json!("normal"), created.text("/events/0/id"), "user/local", "task.create"),
+        ("state", json!("running"), last.text("/events/0/id"), "user/local", "task.start"),
+    ] {
+        let data = api.query(&last.position(), query, json!({ "id": held.id, "field": field })).await;
+        let from = json!({ "actor": actor, "commandType": command });
+        assert_eq!(data["provenance"], json!({ "value": value, "eventId": event, "event": from }), "{field}");
+    }
+    let lease = "query($id: ID!) { task(id: $id) { lease { id } } }";
+    let lease = api.query(&last.position(), lease, json!({ "id": held.id })).await;
+    let query =
+        "query($id: ID!) { provenance(table: TASK_ATTEMPTS, id: $id, field: \"worker\") { value version } }";
+    let data = api.query(&last.position(), query, json!({ "id": lease["task"]["lease"]["id"] })).await;
+    assert_eq!(data["provenance"], json!({ "value": "w-1", "version": 5 }));
+}

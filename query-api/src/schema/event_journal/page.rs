@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Event;
 use crate::cursor::{Order, Page, PageArguments, Shape};
-use crate::limits::{MAX_CAUSATION_EVENTS, SUBSCRIPTION_BATCH};
+use crate::limits::{MAX_CAUSATION_EVENTS, SUBSCRIPTION_BATCH, TRACE_BATCH};
 use crate::read_models::ReadModel;
 use crate::reader::Reader;
 use crate::schema::{Fallible, reader, values};
@@ -197,6 +197,23 @@ pub(crate) async fn history(
         sql.push_bind(*version);
     });
     Ok(page.connect(fetch(reader, sql).await?, EmptyFields, |row| (row.version,), Event))
+}
+
+/// The next events of one aggregate behind version `after`, up to version `last`, the first one first.
+///
+/// # Errors
+/// The database is away.
+pub(crate) async fn versions(
+    reader: &Reader,
+    aggregate: Uuid,
+    after: i64,
+    last: i64,
+) -> Fallible<Vec<EventJournalRow>> {
+    let mut sql = select(reader);
+    sql.push(" AND aggregate_id = ").push_bind(aggregate);
+    sql.push(" AND version > ").push_bind(after).push(" AND version <= ").push_bind(last);
+    sql.push(" ORDER BY version LIMIT ").push_bind(TRACE_BATCH);
+    fetch(reader, sql).await
 }
 
 /// The oldest events of a correlation, one more than a causation tree takes in.
