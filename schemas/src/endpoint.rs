@@ -1,5 +1,7 @@
 //! The addresses of the commands over HTTP, from the registry: the edge serves them, OpenAPI lists them.
 
+use std::net::IpAddr;
+
 use crate::contract::{Address, CommandType};
 use crate::registry::{command_type, command_types};
 
@@ -53,10 +55,32 @@ pub fn endpoints() -> impl Iterator<Item = Endpoint> {
     own.chain(aliases)
 }
 
+/// Whether a host, without its port, is a name of this machine to itself. Who is trusted for being on this machine
+/// must also call it so: otherwise a web page whose name was made to point here, or a proxy that passes its callers
+/// on, would speak as everyone.
+#[must_use]
+pub fn is_loopback_name(host: &str) -> bool {
+    let name = host.trim_matches(['[', ']']).to_ascii_lowercase();
+    name.parse::<IpAddr>()
+        .map_or_else(|_| name == "localhost" || name.ends_with(".localhost"), |address| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn only_loopback_names_are_names_of_this_machine() {
+        for host in ["localhost", "LocalHost", "gesta.localhost", "127.0.0.1", "127.1.2.3", "[::1]", "::1"] {
+            assert!(is_loopback_name(host), "{host}");
+        }
+        for host in
+            ["evil.example", "localhost.evil.example", "10.0.0.1", "[::2]", "0.0.0.0", "", "127.0.0.1.nip.io"]
+        {
+            assert!(!is_loopback_name(host), "{host}");
+        }
+    }
 
     #[test]
     fn every_command_of_clients_has_one_address_and_no_two_are_equal() {

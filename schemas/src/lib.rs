@@ -10,6 +10,7 @@ pub mod endpoint;
 #[cfg(test)]
 mod generated;
 pub mod ids;
+pub mod json;
 pub mod json_schema;
 pub mod openapi;
 pub mod position;

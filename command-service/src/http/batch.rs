@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::Edge;
 use super::body::{self, MAX_BODY};
 use super::head::{Head, is_id};
 use super::prepare::prepare;
 use super::rejection::Rejection;
 use super::reply::{Body, reply};
-use super::{Edge, json};
 use crate::command::Submission;
 
 const NDJSON: &str = "application/x-ndjson";
@@ -112,7 +112,7 @@ fn ready(edge: &Edge, head: &Head, line: &[u8]) -> Result<Ready, Rejection> {
             format!("the line has {} bytes, at most {MAX_LINE} are taken", line.len()),
         ));
     }
-    let value = json::parse(line)?;
+    let value = schemas::json::parse(line)?;
     let line: Line = serde_json::from_value(value)
         .map_err(|error| Rejection::at(Code::SchemaViolation, "", error.to_string()))?;
     let command = command_type(&line.command).filter(|command| command.address != Address::Internal);

@@ -7,12 +7,12 @@ use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use schemas::answer::FieldError;
 use schemas::contract::CommandType;
+use schemas::json::escaped;
 use schemas::json_schema::command_schema;
 use schemas::problem::Code;
 use schemas::registry::command_types;
 use serde_json::Value;
 
-use super::json::escaped;
 use super::rejection::Rejection;
 use crate::command::AnyCommand;
 

@@ -11,12 +11,12 @@ use schemas::contract::CommandType;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::Edge;
 use super::body::{self, MAX_BODY};
 use super::head::Head;
 use super::prepare::prepare;
 use super::rejection::Rejection;
 use super::reply::{Reply, reply};
-use super::{Edge, json};
 
 const JSON: &str = "application/json";
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -62,7 +62,7 @@ async fn submit(
     body: Body,
 ) -> Result<Reply, Rejection> {
     let bytes = body::read(&parts.headers, body, JSON, MAX_BODY).await?;
-    let body = if bytes.is_empty() { Value::Object(Map::new()) } else { json::parse(&bytes)? };
+    let body = if bytes.is_empty() { Value::Object(Map::new()) } else { schemas::json::parse(&bytes)? };
     let submission = prepare(&edge.config, head, command, key.to_owned(), id, body)?;
     let answer = edge.service.submit(submission, head.wait).await;
     reply(command, head.dry_run, key, answer)

@@ -1,12 +1,12 @@
 //! What a request says beside its body.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use schemas::contract::Address;
+use schemas::endpoint::is_loopback_name;
 use schemas::problem::Code;
 use uuid::Uuid;
 
@@ -108,8 +108,7 @@ pub(super) fn is_id(text: &str) -> bool {
     (1..=MAX_ID_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Who is trusted for being on this machine must also call it so. Otherwise a web page whose name was
-/// made to point here, or a proxy that passes its callers on, would speak as everyone.
+/// See [`is_loopback_name`].
 fn named_as_loopback(parts: &Parts) -> Result<(), Rejection> {
     let given = parts.headers.get(header::HOST).map(HeaderValue::as_bytes);
     let Some(host) = given.or_else(|| parts.uri.authority().map(|authority| authority.as_str().as_bytes()))
@@ -117,12 +116,7 @@ fn named_as_loopback(parts: &Parts) -> Result<(), Rejection> {
         return Ok(());
     };
     let authority = Authority::try_from(host).map_err(|_| bad_header("Host is not a host and port"))?;
-    let name = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
-    let loopback = name.parse::<IpAddr>().map_or_else(
-        |_| name == "localhost" || name.ends_with(".localhost"),
-        |address| address.is_loopback(),
-    );
-    if loopback {
+    if is_loopback_name(authority.host()) {
         return Ok(());
     }
     let detail = format!(

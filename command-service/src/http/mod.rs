@@ -7,7 +7,6 @@ mod catalogue;
 mod config;
 mod handle;
 mod head;
-mod json;
 mod layers;
 mod prepare;
 mod rejection;

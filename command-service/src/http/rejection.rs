@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemas::answer::{FieldError, Problem};
+use schemas::json::JsonError;
 use schemas::problem::Code;
 
 /// Seconds after which a client may try again what met a full queue or a shard that is being claimed.
@@ -31,6 +32,19 @@ impl Rejection {
     pub(super) fn with_key(mut self, key: &str) -> Self {
         self.0.key = Some(key.to_owned());
         self
+    }
+}
+
+impl From<JsonError> for Rejection {
+    fn from(error: JsonError) -> Self {
+        let code = error.code();
+        match error {
+            JsonError::Invalid(reason) => Self::at(code, "", reason),
+            JsonError::TooDeep { .. } => Self::new(code, error.to_string()),
+            JsonError::DuplicateKey { pointer } => {
+                Self::at(code, pointer, "this key stands twice in its object")
+            }
+        }
     }
 }
 

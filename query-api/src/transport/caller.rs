@@ -1,7 +1,9 @@
 //! Who asks: tenant, actor and token, taken from the headers in one place.
 
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Uri};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Uri};
+use schemas::endpoint::is_loopback_name;
 use schemas::ids::Tenant;
 use schemas::position::Token;
 use schemas::problem::Code;
@@ -34,8 +36,11 @@ impl Caller {
     ///
     /// # Errors
     /// A problem that names the header.
-    pub(crate) fn of(headers: &HeaderMap, options: &QueryOptions) -> Result<Self, Problem> {
+    pub(crate) fn of(headers: &HeaderMap, uri: &Uri, options: &QueryOptions) -> Result<Self, Problem> {
         check_origin(headers, options)?;
+        if options.trust_tenant_header {
+            check_host(headers, uri)?;
+        }
         let tenant = text(headers, TENANT_HEADER)?;
         let token = text(headers, AFTER_HEADER)?;
         Ok(Self {
@@ -107,6 +112,24 @@ fn check_origin(headers: &HeaderMap, options: &QueryOptions) -> Result<(), Probl
     if authority.is_some() && authority.as_deref() == host { Ok(()) } else { Err(refused()) }
 }
 
+/// Headers are believed for coming from this machine, so whoever sends them must call it so
+/// ([`is_loopback_name`]).
+fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
+    let given = headers.get(HOST).map(HeaderValue::as_bytes);
+    let Some(host) = given.or_else(|| uri.authority().map(|authority| authority.as_str().as_bytes())) else {
+        return Ok(());
+    };
+    let authority = Authority::try_from(host)
+        .map_err(|_| Problem::new(Code::InvalidHeader, "`Host` is not a host and port"))?;
+    if is_loopback_name(authority.host()) {
+        return Ok(());
+    }
+    let detail = format!(
+        "`Host` is {authority}; this address is asked under a loopback name only, such as 127.0.0.1 or localhost"
+    );
+    Err(Problem::new(Code::TenantForbidden, detail))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +139,7 @@ mod tests {
         for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
         }
-        Caller::of(&headers, &QueryOptions::default())
+        Caller::of(&headers, &Uri::from_static("/graphql"), &QueryOptions::default())
     }
 
     #[test]
@@ -141,6 +164,25 @@ mod tests {
             assert!(problem.detail.contains(part), "{pairs:?}: {}", problem.detail);
         }
         assert!(of(&[("origin", "http://127.0.0.1:7070"), ("host", "127.0.0.1:7070")]).is_ok());
+    }
+
+    /// PLAT-44: a web page whose name was made to point here reads nothing through its visitor's browser.
+    #[test]
+    fn a_foreign_host_name_is_not_trusted() {
+        for host in ["evil.example", "evil.example:7070", "localhost.evil.example", "10.0.0.1:7070"] {
+            assert_eq!(of(&[("host", host)]).unwrap_err().code, Code::TenantForbidden, "{host}");
+            let same_page = format!("http://{host}");
+            assert!(of(&[("host", host), ("origin", &same_page)]).is_err(), "{host}");
+        }
+        assert_eq!(of(&[("host", "a b")]).unwrap_err().code, Code::InvalidHeader);
+        for host in ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "[::1]:7070", "gesta.localhost"] {
+            assert!(of(&[("host", host)]).is_ok(), "{host}");
+        }
+        let (headers, trusting) = (HeaderMap::new(), QueryOptions::default());
+        let absolute = Uri::from_static("http://evil.example/graphql");
+        assert_eq!(Caller::of(&headers, &absolute, &trusting).unwrap_err().code, Code::TenantForbidden);
+        let open = QueryOptions { trust_tenant_header: false, ..QueryOptions::default() };
+        assert!(Caller::of(&headers, &absolute, &open).is_ok(), "nobody is believed there for being near");
     }
 
     #[test]

@@ -44,7 +44,7 @@ async fn answer(engine: &Engine, request: Request) -> Result<Answer, Problem> {
     if !by_get && request.method() != Method::POST {
         return Err(Problem::new(Code::MethodNotAllowed, "send a query with GET or POST"));
     }
-    let caller = Caller::of(request.headers(), &engine.options)?;
+    let caller = Caller::of(request.headers(), request.uri(), &engine.options)?;
     let ask = if by_get { params::from_uri(request.uri())? } else { read_body(request).await? };
     let prepared = match engine.prepare(ask, &caller) {
         Ok(prepared) => prepared,

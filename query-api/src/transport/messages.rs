@@ -1,6 +1,7 @@
 //! The messages of graphql-transport-ws, and why a socket is closed. Pure; no socket here.
 
 use async_graphql::ServerError;
+use schemas::json;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -88,7 +89,8 @@ pub(crate) enum ClientMessage {
 /// # Errors
 /// A close with 4400 that says what is wrong.
 pub(crate) fn parse(text: &str) -> Result<ClientMessage, Close> {
-    let Ok(Value::Object(mut message)) = serde_json::from_str(text) else {
+    let message = json::parse(text.as_bytes()).map_err(|error| Close::bad_message(error.to_string()))?;
+    let Value::Object(mut message) = message else {
         return Err(Close::bad_message("a message must be a JSON object"));
     };
     let payload = message.remove("payload").filter(|payload| !payload.is_null());
@@ -180,6 +182,7 @@ mod tests {
             r#"{"type":"subscribe","payload":{"query":"{a}"}}"#,
             r#"{"type":"subscribe","id":7,"payload":{"query":"{a}"}}"#,
             r#"{"type":"complete"}"#,
+            r#"{"type":"complete","id":"1","id":"2"}"#,
         ] {
             assert_eq!(parse(text).unwrap_err().code, 4400, "{text}");
         }

@@ -3,6 +3,7 @@
 use async_graphql::Variables;
 use axum::extract::Query;
 use axum::http::Uri;
+use schemas::json::{self, JsonError};
 use schemas::problem::Code;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -10,28 +11,16 @@ use serde_json::{Map, Value};
 use crate::engine::Ask;
 use crate::problem::Problem;
 
-/// Deepest nesting of a body.
-const MAX_JSON_DEPTH: usize = 64;
-
 /// Reads the body of a POST, or the payload of a `subscribe` message.
 ///
 /// # Errors
-/// `invalid_json`, `too_deep` or `invalid_query`, naming the parameter.
+/// `invalid_json`, `duplicate_key`, `too_deep` or `invalid_query`, naming the parameter.
 pub(crate) fn from_json(body: &[u8]) -> Result<Ask, Problem> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| {
-        Problem::new(
-            Code::InvalidJson,
-            format!("the body is not JSON: line {}, column {}", error.line(), error.column()),
-        )
-    })?;
-    from_value(value)
+    from_value(json::parse(body).map_err(|error| unread("the body", &error))?)
 }
 
 /// The same for a value that was read already.
 pub(crate) fn from_value(value: Value) -> Result<Ask, Problem> {
-    if depth(&value) > MAX_JSON_DEPTH {
-        return Err(Problem::new(Code::TooDeep, format!("nest at most {MAX_JSON_DEPTH} levels")));
-    }
     let mut object = match value {
         Value::Object(object) => object,
         Value::Array(_) => return Err(invalid("batches are not accepted; send one operation per request")),
@@ -64,7 +53,7 @@ struct QueryString {
 /// Reads the parameters of a GET.
 ///
 /// # Errors
-/// `invalid_query` or `invalid_json`, naming the parameter.
+/// `invalid_query`, `invalid_json`, `duplicate_key` or `too_deep`, naming the parameter.
 pub(crate) fn from_uri(uri: &Uri) -> Result<Ask, Problem> {
     let given = Query::<QueryString>::try_from_uri(uri)
         .map_err(|_| invalid("the query string has a parameter twice or is not in UTF-8"))?
@@ -72,8 +61,7 @@ pub(crate) fn from_uri(uri: &Uri) -> Result<Ask, Problem> {
     let mut object = Map::new();
     for (name, text) in [("variables", given.variables), ("extensions", given.extensions)] {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            let value = serde_json::from_str(&text)
-                .map_err(|_| Problem::new(Code::InvalidJson, format!("`{name}` is not JSON")))?;
+            let value = json::parse(text.as_bytes()).map_err(|error| unread(&format!("`{name}`"), &error))?;
             object.insert(name.to_owned(), value);
         }
     }
@@ -95,13 +83,8 @@ fn invalid(detail: &str) -> Problem {
     Problem::new(Code::InvalidQuery, detail)
 }
 
-/// `serde_json` itself stops at 128 levels, so this recursion is bounded.
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
+fn unread(what: &str, error: &JsonError) -> Problem {
+    Problem::new(error.code(), format!("{what} is not read as JSON: {error}"))
 }
 
 #[cfg(test)]
@@ -119,7 +102,9 @@ mod tests {
             (r#"[{"query": "{a}"}]"#, "batches"),
             ("\"{a}\"", "JSON object"),
             ("{\"query\": \n \"{a", "line 2"),
-            ("", "not JSON"),
+            ("", "not read as JSON"),
+            (r#"{"query": "{a}", "query": "{b}"}"#, "/query: this key stands twice"),
+            (r#"{"query": "{a}", "variables": {"v": {"a": 1, "a": 2}}}"#, "/variables/v/a: this key"),
         ] {
             let problem = from_json(body.as_bytes()).unwrap_err();
             assert!(problem.detail.contains(part), "{body}: {}", problem.detail);
@@ -128,7 +113,7 @@ mod tests {
             format!(r#"{{"query": "{{a}}", "variables": {{"v": {}{}}}}}"#, "[".repeat(70), "]".repeat(70));
         assert_eq!(from_json(deep.as_bytes()).unwrap_err().code, Code::TooDeep);
         let deeper = "[".repeat(100_000);
-        assert_eq!(from_json(deeper.as_bytes()).unwrap_err().code, Code::InvalidJson);
+        assert_eq!(from_json(deeper.as_bytes()).unwrap_err().code, Code::TooDeep);
         assert_eq!(from_json(b"{\"query\": \"\xff\"}").unwrap_err().code, Code::InvalidJson);
     }
 
@@ -143,6 +128,7 @@ mod tests {
             "/graphql?query=a&query=b",
             "/graphql?query=%7Ba%7D&variables=%5B",
             "/graphql?query=%7Ba%7D&variables=3",
+            "/graphql?query=%7Ba%7D&variables=%7B%22a%22:1,%22a%22:2%7D",
         ] {
             assert!(from_uri(&bad.parse().unwrap()).is_err(), "{bad}");
         }

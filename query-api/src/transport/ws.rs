@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
 use schemas::problem::Code;
 use serde_json::{Map, Value};
@@ -28,9 +28,10 @@ use crate::transport::{http, params};
 pub(crate) async fn handle(
     State((engine, sockets)): State<(Arc<Engine>, Sockets)>,
     headers: HeaderMap,
+    uri: Uri,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let caller = match Caller::of(&headers, &engine.options) {
+    let caller = match Caller::of(&headers, &uri, &engine.options) {
         Ok(caller) => caller,
         Err(problem) => return http::refuse(Media::Json, problem),
     };

@@ -23,6 +23,7 @@ async fn a_request_of_another_form_is_refused() {
     let api = Api::start().await;
     let json_type = Some("application/json");
     let query = r#"{"query":"{ __typename }"}"#;
+    let twice = r#"{"query":"{ __typename }","query":"{ tasks { totalCount } }"}"#;
     let deep = format!(
         r#"{{"query":"{{ __typename }}","variables":{{"a":{}1{}}}}}"#,
         "[".repeat(70),
@@ -63,6 +64,7 @@ async fn a_request_of_another_form_is_refused() {
             "invalid_json",
         ),
         ("cut JSON", request(Method::POST, json_type, "{\"query\":"), 400, "invalid_json"),
+        ("a key twice", request(Method::POST, json_type, twice), 400, "duplicate_key"),
         ("PUT", request(Method::PUT, json_type, query), 405, "method_not_allowed"),
         ("DELETE", request(Method::DELETE, None, ""), 405, "method_not_allowed"),
     ];
@@ -141,7 +143,7 @@ async fn a_costly_document_is_refused() {
     assert_eq!(
         api.code("acme", "query($n: String) { queues(name: $n) { nodes { name } } }", json!({"n": "a\u{0}"}))
             .await,
-        "invalid_query"
+        "invalid_json"
     );
 }
 

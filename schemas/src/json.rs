@@ -1,25 +1,56 @@
-//! Reading JSON strictly: UTF-8, bounded depth, numbers that keep their value, every key once, nothing
-//! behind the value.
+//! How a client's JSON is read, wherever it comes in: UTF-8, bounded depth, numbers that keep their value, every
+//! key once, nothing behind the value.
 
 use std::cell::RefCell;
 use std::fmt;
 
-use schemas::problem::Code;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::rejection::Rejection;
+use crate::problem::Code;
 
 /// Deepest nesting of a body, in levels.
-pub(super) const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 /// Integers of fewer digits fit in 64 bits.
 const SAFE_DIGITS: usize = 19;
+
+/// Why a text is not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// It is not JSON, or holds a number or a text that no store keeps.
+    #[error("{0}")]
+    Invalid(String),
+    /// It is nested more than [`MAX_DEPTH`] levels deep.
+    #[error("{place} has more than {MAX_DEPTH} levels")]
+    TooDeep {
+        /// Line and column.
+        place: String,
+    },
+    /// A key stands twice in one object.
+    #[error("{pointer}: this key stands twice in its object")]
+    DuplicateKey {
+        /// JSON Pointer of the key.
+        pointer: String,
+    },
+}
+
+impl JsonError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Invalid(_) => Code::InvalidJson,
+            Self::TooDeep { .. } => Code::TooDeep,
+            Self::DuplicateKey { .. } => Code::DuplicateKey,
+        }
+    }
+}
 
 /// Reads one JSON value.
 ///
 /// # Errors
-/// 400 with place and reason.
-pub(super) fn parse(bytes: &[u8]) -> Result<Value, Rejection> {
+/// [`JsonError`] with place and reason.
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| invalid(format!("not UTF-8 from byte {} on", error.valid_up_to())))?;
     scan(text)?;
@@ -29,12 +60,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, Rejection> {
         Strict { twice: &twice }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     value.map_err(|error| match twice.into_inner() {
         path if path.is_empty() => invalid(error.to_string()),
-        path => Rejection::at(Code::DuplicateKey, pointer(&path), "this key stands twice in its object"),
+        path => JsonError::DuplicateKey { pointer: pointer(&path) },
     })
 }
 
-fn invalid(reason: String) -> Rejection {
-    Rejection::at(Code::InvalidJson, "", reason)
+fn invalid(reason: String) -> JsonError {
+    JsonError::Invalid(reason)
 }
 
 /// JSON Pointer of a path that was noted from the inside out.
@@ -43,12 +74,13 @@ fn pointer(path: &[String]) -> String {
 }
 
 /// A key as a part of a JSON Pointer.
-pub(super) fn escaped(key: &str) -> String {
+#[must_use]
+pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
 /// What serde_json would let pass or change: depth, integers that lose digits, U+0000.
-fn scan(text: &str) -> Result<(), Rejection> {
+fn scan(text: &str) -> Result<(), JsonError> {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = bytes.get(at) {
@@ -60,8 +92,7 @@ fn scan(text: &str) -> Result<(), Rejection> {
             b'[' | b'{' => {
                 depth += 1;
                 if depth > MAX_DEPTH {
-                    let detail = format!("{} has more than {MAX_DEPTH} levels", place(bytes, at));
-                    return Err(Rejection::new(Code::TooDeep, detail));
+                    return Err(JsonError::TooDeep { place: place(bytes, at) });
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
@@ -77,7 +108,7 @@ fn scan(text: &str) -> Result<(), Rejection> {
 }
 
 /// Where the string that begins at `at` ends.
-fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, Rejection> {
+fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, JsonError> {
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => return Ok(at + 1),
@@ -92,7 +123,7 @@ fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, Rejection> {
 }
 
 /// Where the number that begins at `at` ends.
-fn number_end(text: &str, at: usize) -> Result<usize, Rejection> {
+fn number_end(text: &str, at: usize) -> Result<usize, JsonError> {
     let rest = &text.as_bytes()[at..];
     let of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
     let length = rest.iter().position(|byte| !of_number(byte)).unwrap_or(rest.len());
@@ -201,8 +232,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn refused(text: &[u8]) -> (String, String) {
-        let problem = parse(text).unwrap_err().0;
-        (problem.code.clone(), problem.errors.first().map_or(problem.detail, |error| error.pointer.clone()))
+        let error = parse(text).unwrap_err();
+        let text = error.to_string();
+        (error.code().name().to_owned(), text.split(": this key").next().unwrap_or_default().to_owned())
     }
 
     #[test]
