@@ -11,9 +11,9 @@ use event_log::{Content, Log, ReadError, Reader, Start};
 use futures_util::future::select_all;
 use schemas::cloudevent::cloud_events;
 use schemas::commit::Commit;
-use schemas::position::Token;
+use schemas::position::{Position, Token};
 
-use crate::cloud_event;
+use crate::cloud_event::{self, Resume};
 
 /// Records of one shard that are read at once.
 const READ_RECORDS: usize = 512;
@@ -25,8 +25,8 @@ pub(crate) enum From {
     Beginning,
     /// With what is appended from now on.
     End,
-    /// Behind what a token includes.
-    Token(Token),
+    /// Behind a line.
+    Behind(Resume),
 }
 
 impl std::str::FromStr for From {
@@ -36,7 +36,7 @@ impl std::str::FromStr for From {
             "beginning" => Ok(Self::Beginning),
             "end" => Ok(Self::End),
             token => {
-                token.parse().map(Self::Token).map_err(|error| format!("{error}; or use beginning or end"))
+                token.parse().map(Self::Behind).map_err(|error| format!("{error}; or use beginning or end"))
             }
         }
     }
@@ -90,6 +90,8 @@ struct Shard {
     end: u64,
     /// Offsets up to this one are passed over.
     passed: Option<u64>,
+    /// So are the events of the commit at this offset, up to this index.
+    inside: Option<(u64, u16)>,
     waiting: VecDeque<(u64, Arc<Commit>)>,
 }
 
@@ -100,16 +102,21 @@ impl Feed {
     /// [`FeedError`] when the log is damaged or the token is of another one.
     pub(crate) fn new(log: Log, from: From, filter: Filter) -> Result<Self, FeedError> {
         let (generation, count) = (log.genesis().generation, log.genesis().shards);
+        let mut inside = None;
         let reached = match from {
             From::Beginning => Token { generation, ..Token::default() },
             From::End => {
                 let last = |shard| log.end(shard).checked_sub(1).map(|offset| (shard, offset));
                 Token { generation, marks: (0..count).filter_map(last).collect() }
             }
-            From::Token(token) => token,
+            From::Behind(resume) => {
+                inside = resume.inside;
+                resume.token
+            }
         };
-        if reached.generation != generation {
-            return Err(FeedError::Generation { token: reached.generation, log: generation });
+        let generations = [Some(reached.generation), inside.map(|position| position.generation)];
+        if let Some(token) = generations.into_iter().flatten().find(|own| *own != generation) {
+            return Err(FeedError::Generation { token, log: generation });
         }
         let shard = |number| {
             let passed = reached.marks.get(&number).copied();
@@ -118,7 +125,9 @@ impl Feed {
                 offset: mark.saturating_add(1),
             });
             let reader = log.reader(start)?;
-            Ok(Shard { number, reader, end: log.end(number), passed, waiting: VecDeque::new() })
+            let inside = inside.filter(|position| position.shard == number);
+            let inside = inside.map(|position| (position.offset, position.index));
+            Ok(Shard { number, reader, end: log.end(number), passed, inside, waiting: VecDeque::new() })
         };
         let shards = (0..count).map(shard).collect::<Result<_, ReadError>>()?;
         Ok(Self { log, filter, shards, reached })
@@ -178,12 +187,23 @@ impl Feed {
         let Some((offset, commit)) = shard.waiting.pop_front() else { return Vec::new() };
         let before = self.reached.clone();
         self.reached.raise(shard.number, offset);
-        let last = commit.events.len() - 1;
-        let events = cloud_events(&commit, self.reached.generation, shard.number, offset).enumerate();
-        let wanted = events.filter(|(index, _)| self.filter.wants(&commit, &commit.events[*index]));
-        // Whoever stops inside a commit reads it again: better twice than not at all.
-        let resume = |index| if index == last { &self.reached } else { &before };
-        wanted.map(|(index, event)| cloud_event::line(&event, resume(index))).collect()
+        let (number, generation) = (shard.number, self.reached.generation);
+        let passed = shard.inside.filter(|(inside, _)| *inside == offset).map(|(_, index)| index);
+        let events = (0_u16..).zip(cloud_events(&commit, generation, number, offset));
+        let wanted = events.filter(|(index, _)| {
+            passed.is_none_or(|passed| *index > passed)
+                && self.filter.wants(&commit, &commit.events[usize::from(*index)])
+        });
+        let resume = |index: u16| {
+            if usize::from(index) + 1 == commit.events.len() {
+                return Resume { token: self.reached.clone(), inside: None };
+            }
+            Resume {
+                token: before.clone(),
+                inside: Some(Position { generation, shard: number, offset, index }),
+            }
+        };
+        wanted.map(|(index, event)| cloud_event::line(&event, &resume(index))).collect()
     }
 }
 

@@ -38,12 +38,16 @@ async fn the_stream_gives_what_a_stopped_log_gives_and_can_be_resumed() {
         lines(&run(&["events", "--url", &gesta.ops, "--type", "gesta.work.task.cancel*"]).await.stdout);
     assert_eq!(cancelled.len(), 1, "{cancelled:?}");
 
-    let middle = events[9]["resumetoken"].as_str().unwrap();
-    let rest = lines(&run(&["events", "--url", &gesta.ops, "--from", middle]).await.stdout);
-    assert_eq!(
-        rest.iter().map(|e| &e["id"]).collect::<Vec<_>>(),
-        events[10..].iter().map(|e| &e["id"]).collect::<Vec<_>>()
-    );
+    // Behind the first event of a commit of two, behind the second, and behind the last of all.
+    for last in [8, 9, 40] {
+        let token = events[last]["resumetoken"].as_str().unwrap();
+        let rest = lines(&run(&["events", "--url", &gesta.ops, "--from", token]).await.stdout);
+        assert_eq!(
+            rest.iter().map(|e| &e["id"]).collect::<Vec<_>>(),
+            events[last + 1..].iter().map(|e| &e["id"]).collect::<Vec<_>>(),
+            "behind line {last}"
+        );
+    }
 
     assert_eq!(gesta.stop().await, Some(0));
     let stopped = run(&["events", "--data", data.path().to_str().unwrap()]).await;

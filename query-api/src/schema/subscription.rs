@@ -30,7 +30,8 @@ pub(crate) struct Subscription;
 struct EventAppended {
     /// Pass it as `after` to go on behind this item.
     cursor: String,
-    /// Token of everything up to this item, for `atLeast`.
+    /// Token of everything up to this item, for `atLeast`. It includes the whole commit of the event, so it is no
+    /// cursor.
     position: String,
     /// The event.
     event: Event,
@@ -41,7 +42,8 @@ struct EventAppended {
 struct TaskChanged {
     /// Pass it as `after` to go on behind this item.
     cursor: String,
-    /// Token of everything up to this item, for `atLeast`.
+    /// Token of everything up to this item, for `atLeast`. It includes the whole commit of the event, so it is no
+    /// cursor.
     position: String,
     /// The event that changed it. Of several changes that are read at once, the last.
     event: Event,
@@ -54,7 +56,8 @@ struct TaskChanged {
 struct AgentChanged {
     /// Pass it as `after` to go on behind this item.
     cursor: String,
-    /// Token of everything up to this item, for `atLeast`.
+    /// Token of everything up to this item, for `atLeast`. It includes the whole commit of the event, so it is no
+    /// cursor.
     position: String,
     /// The event that changed it. Of several changes that are read at once, the last.
     event: Event,
@@ -115,7 +118,7 @@ impl AgentChangedFilter {
 }
 
 /// What can be followed. Without `after` a subscription begins now; with it, behind the item of that
-/// cursor, or behind the `position` of any answer.
+/// cursor, or behind the `position` of the answer to a command or a query.
 #[SubscriptionRoot]
 impl Subscription {
     /// Events as they are appended, by shard in the order of the log.
