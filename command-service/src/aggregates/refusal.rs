@@ -30,7 +30,7 @@ pub enum Refusal {
         allowed: Vec<&'static str>,
     },
     /// A condition does not hold.
-    #[error("{field}: {reason}")]
+    #[error("{}{reason}", at(field))]
     Guard {
         /// JSON Pointer of the field in the command's body; empty for the command as a whole.
         field: &'static str,
@@ -70,6 +70,11 @@ pub enum Refusal {
     /// The command id came before with another body.
     #[error("this Idempotency-Key was used with another body")]
     KeyReused,
+}
+
+/// The beginning of a sentence about a field; nothing for the command as a whole.
+fn at(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!("{field}: ") }
 }
 
 impl Refusal {

@@ -39,14 +39,14 @@ impl TryFrom<TaskListRow> for Task {
     }
 }
 
-/// The last lease of a task.
+/// A lease of a task.
 #[derive(SimpleObject)]
 struct TaskLease {
     /// Id of the lease.
     id: ID,
     /// Token of the lease; rises with every lease of the task.
     fencing_token: i64,
-    /// It runs to this instant, while there is one.
+    /// It runs to this instant; none once it ended.
     expires_at: Option<DateTime<Utc>>,
 }
 
@@ -137,7 +137,7 @@ impl Task {
     async fn worker(&self) -> Option<&str> {
         self.row.worker.as_deref()
     }
-    /// Its last lease; none before the first.
+    /// The lease that it has, or had when it ended; none while it waits for one.
     async fn lease(&self) -> Option<TaskLease> {
         let (fencing_token, expires_at) = (self.row.fencing_token, self.row.lease_expires_at);
         self.row.lease_id.map(|id| TaskLease { id: id.into(), fencing_token, expires_at })
