@@ -48,8 +48,8 @@ pub struct CloudEvent {
     pub correlationid: String,
     /// The event or external command that caused the command.
     pub causationid: String,
-    /// The command that wrote the event.
-    pub commandid: String,
+    /// Key of the command that wrote the event: its `Idempotency-Key`.
+    pub idempotencykey: String,
     /// Type of that command.
     pub commandtype: String,
     /// When it was appended; the log's own time, equal to `time`.
@@ -99,7 +99,7 @@ fn cloud_event(commit: &Commit, event: &EventRecord, position: &Position) -> Clo
         position: position.to_string(),
         correlationid: commit.correlation.clone(),
         causationid: commit.causation.clone(),
-        commandid: commit.command.id.clone(),
+        idempotencykey: commit.command.id.clone(),
         commandtype: commit.command.kind.clone(),
         recordedtime: commit.at,
         authtype: auth_type(&commit.actor).into(),
@@ -170,7 +170,7 @@ mod tests {
                 "position": "1.3.42.1",
                 "correlationid": "flow-1",
                 "causationid": "c-0",
-                "commandid": "c-1",
+                "idempotencykey": "c-1",
                 "commandtype": "task.create",
                 "recordedtime": "2026-01-02T03:04:05.678Z",
                 "authtype": "service_account",

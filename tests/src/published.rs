@@ -19,7 +19,7 @@ pub struct Published {
     /// `generation.shard.offset.index`.
     pub position: schemas::position::Position,
     /// Key of the command that caused it.
-    #[serde(rename = "commandid")]
+    #[serde(rename = "idempotencykey")]
     pub key: String,
     /// When it was decided.
     pub time: chrono::DateTime<chrono::Utc>,

@@ -9,7 +9,7 @@ use crate::published::Published;
 fn event(n: u64, key: &str, subject: &str, version: u64, verb: &str, data: Value) -> Published {
     let line = json!({
         "id": format!("{subject}#{version}"), "type": format!("gesta.work.task.{verb}.v1"), "subject": subject,
-        "aggregateversion": version, "position": format!("1.0.{n}.0"), "commandid": key,
+        "aggregateversion": version, "position": format!("1.0.{n}.0"), "idempotencykey": key,
         "commandtype": "task.some", "tenantid": "default", "authid": "local", "correlationid": key, "causationid": key,
         "time": format!("2026-01-01T00:00:{n:02}.000Z"), "authtype": "user", "data": data,
     });

@@ -172,7 +172,7 @@ mod the_fold {
         serde_json::from_value(json!({
             "id": version.to_string(), "type": format!("gesta.work.task.{verb}.v1"), "subject": "task/a",
             "aggregateversion": version, "position": format!("1.0.{version}.0"), "time": "2026-01-01T00:00:00.000Z",
-            "commandid": "k", "commandtype": "c", "tenantid": "t", "authtype": "user", "authid": "u",
+            "idempotencykey": "k", "commandtype": "c", "tenantid": "t", "authtype": "user", "authid": "u",
             "correlationid": "k", "causationid": "k", "data": data,
         }))
         .unwrap()
