@@ -90,3 +90,21 @@ async fn every_statement_is_prepared() {
     let mut conn = query_pool(&url, 1).unwrap().acquire().await.unwrap();
     conn.prepare(RECENTLY_ENDED_SQL.into_sql_str()).await.unwrap();
 }
+
+/// AGENT-3: the indexes on agents that the filters need, as the server has them.
+#[tokio::test]
+async fn agents_have_their_indexes() {
+    let mut conn = database::connect(&database::migrated().await).await;
+    let sql = "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'g1.agent_list'::regclass AND indisvalid";
+    let found: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut conn).await.unwrap();
+    for columns in [
+        "(tenant, team_id, id) WHERE (team_id IS NOT NULL)",
+        "(tenant, status, spawned_at DESC)",
+        "(tenant, lifecycle_state)",
+        "(tenant, model)",
+        "(tenant, kind, availability)",
+        "(tenant, spawned_at, id)",
+    ] {
+        assert!(found.iter().any(|index| index.ends_with(columns)), "{columns} is not among {found:#?}");
+    }
+}

@@ -8,6 +8,7 @@ mod consistency;
 mod feeds;
 mod filters;
 mod hostile;
+mod indexes;
 mod paging;
 mod provenance;
 mod rows;
