@@ -4,6 +4,7 @@ mod agent_list;
 mod agent_stats;
 mod causation;
 mod event_journal;
+mod listing;
 mod loaders;
 mod node;
 mod projections;

@@ -1,6 +1,8 @@
 //! The root of every query. Each field takes `atLeast`, which the engine has honoured before any
 //! resolver runs.
 
+#![expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+
 use async_graphql::{Context, ID, Object};
 
 use super::agent_list::{self, Agent, AgentConnection, AgentFilter, AgentOrder};
@@ -37,7 +39,6 @@ impl Query {
     }
 
     /// Tasks that fit the filter.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
     async fn tasks(
         &self,
         ctx: &Context<'_>,
@@ -64,7 +65,6 @@ impl Query {
     }
 
     /// Agents that fit the filter.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
     async fn agents(
         &self,
         ctx: &Context<'_>,
@@ -90,7 +90,6 @@ impl Query {
     }
 
     /// Queues by name, with how many of their tasks are in each state.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
     async fn queues(
         &self,
         ctx: &Context<'_>,
@@ -105,7 +104,6 @@ impl Query {
     }
 
     /// The events of an aggregate, the first one first, with the changes of state that they made.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -121,7 +119,6 @@ impl Query {
     }
 
     /// Events that fit the filter.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
     async fn events(
         &self,
         ctx: &Context<'_>,

@@ -6,16 +6,23 @@ use chrono::{DateTime, Utc};
 use migrations::{AGENT_LIST, AgentListRow};
 use serde::Serialize;
 use sqlx::{Postgres, QueryBuilder};
-use uuid::Uuid;
 
 use super::Agent;
-use crate::cursor::{Order, Page, PageArguments, Shape};
+use crate::cursor::{Order, PageArguments};
 use crate::read_models::ReadModel;
+use crate::schema::Fallible;
+use crate::schema::listing::{Listing, any_of, instant, is_id};
 use crate::schema::values::{self, AgentKind, AgentState, AgentStatus, Availability};
-use crate::schema::{Fallible, reader};
 
 /// A page of agents.
 pub(crate) type AgentConnection = Connection<String, Agent, AgentTotal, EmptyFields>;
+
+static AGENTS: Listing<AgentListRow> = Listing {
+    field: "agents",
+    table: AGENT_LIST,
+    from: " FROM gesta.agent_list a WHERE a.tenant = ",
+    models: &[ReadModel::AgentList, ReadModel::TaskList],
+};
 
 /// Availability of an agent `a`, its leases considered.
 pub(crate) const BUSY_SQL: &str = "CASE WHEN a.availability = 'idle' AND EXISTS (
@@ -55,32 +62,19 @@ impl AgentFilter {
             values::bounded(texts.as_ref(), name)?;
         }
         sql.push(" AND a.archived = ").push_bind(self.archived);
-        let lists = [
-            (" AND a.status = ANY(", self.status.as_ref().map(|values| values::columns(values))),
-            (" AND a.lifecycle_state = ANY(", self.state.as_ref().map(|values| values::columns(values))),
-            (" AND a.kind = ANY(", self.kind.as_ref().map(|values| values::columns(values))),
-            (" AND a.model = ANY(", self.model.clone()),
-        ];
-        for (condition, values) in lists {
-            if let Some(values) = values {
-                sql.push(condition).push_bind(values).push(")");
-            }
-        }
+        any_of(sql, " AND a.status = ANY(", self.status.as_deref().map(values::columns));
+        any_of(sql, " AND a.lifecycle_state = ANY(", self.state.as_deref().map(values::columns));
+        any_of(sql, " AND a.kind = ANY(", self.kind.as_deref().map(values::columns));
+        any_of(sql, " AND a.model = ANY(", self.model.clone());
         if let Some(labels) = &self.labels {
             sql.push(" AND a.labels @> ").push_bind(serde_json::json!(labels));
         }
         if let Some(values) = &self.availability {
             sql.push(" AND ").push(BUSY_SQL).push(" = ANY(").push_bind(values::columns(values)).push(")");
         }
-        if let Some(team) = values::filter_uuid(self.team_id.as_ref(), "teamId")? {
-            sql.push(" AND a.team_id = ").push_bind(team);
-        }
-        if let Some(instant) = self.created_after {
-            sql.push(" AND a.spawned_at >= ").push_bind(instant);
-        }
-        if let Some(instant) = self.created_before {
-            sql.push(" AND a.spawned_at < ").push_bind(instant);
-        }
+        is_id(sql, " AND a.team_id = ", self.team_id.as_ref(), "teamId")?;
+        instant(sql, " AND a.spawned_at >= ", self.created_after);
+        instant(sql, " AND a.spawned_at < ", self.created_before);
         Ok(())
     }
 }
@@ -95,9 +89,6 @@ pub(crate) enum AgentOrder {
     SpawnedAsc,
 }
 
-/// Instant in microseconds, then id.
-type Key = (i64, Uuid);
-
 /// What a page of agents says about all of them.
 pub(crate) struct AgentTotal(AgentFilter);
 
@@ -106,17 +97,8 @@ pub(crate) struct AgentTotal(AgentFilter);
 impl AgentTotal {
     /// How many agents fit the filter, on all pages.
     async fn total_count(&self, ctx: &Context<'_>) -> Option<Fallible<i64>> {
-        Some(count(ctx, &self.0).await)
+        Some(AGENTS.count(ctx, |sql| self.0.restrict(sql)).await)
     }
-}
-
-async fn count(ctx: &Context<'_>, filter: &AgentFilter) -> Fallible<i64> {
-    let reader = reader(ctx);
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM gesta.agent_list a WHERE a.tenant = ");
-    sql.push_bind(reader.tenant().as_str().to_owned());
-    filter.restrict(&mut sql)?;
-    let mut connection = reader.lend(&[ReadModel::AgentList, ReadModel::TaskList]).await?;
-    Ok(sql.build_query_scalar().fetch_one(&mut *connection).await?)
 }
 
 /// A page of agents.
@@ -129,25 +111,14 @@ pub(crate) async fn list(
     order: AgentOrder,
     arguments: &PageArguments,
 ) -> Fallible<AgentConnection> {
-    let reader = reader(ctx);
-    let page = Page::<Key>::new(Shape::new(reader.tenant(), "agents", &(&filter, order)), arguments)?;
-    let mut sql = QueryBuilder::new("SELECT ");
-    sql.push(AGENT_LIST.column_list()).push(" FROM gesta.agent_list a WHERE a.tenant = ");
-    sql.push_bind(reader.tenant().as_str().to_owned());
-    filter.restrict(&mut sql)?;
+    let mut page = AGENTS.page(ctx, &(&filter, order), arguments)?;
+    filter.restrict(&mut page.sql)?;
     let by = Order {
         row: "(spawned_at, id)",
         ascending: "spawned_at, id",
         descending: "spawned_at DESC, id DESC",
         is_descending: order == AgentOrder::SpawnedDesc,
     };
-    page.restrict(&mut sql, by, |sql, (micros, id)| {
-        sql.push_bind(DateTime::from_timestamp_micros(*micros)).push(", ").push_bind(*id);
-    });
-    let mut connection = reader.lend(&[ReadModel::AgentList, ReadModel::TaskList]).await?;
-    let rows: Vec<AgentListRow> = sql.build_query_as().fetch_all(&mut *connection).await?;
-    drop(connection);
-    let agents = rows.into_iter().map(Agent::try_from).collect::<Fallible<Vec<_>>>()?;
     let key = |agent: &Agent| (agent.row().spawned_at.timestamp_micros(), agent.row().id);
-    Ok(page.connect(agents, AgentTotal(filter), key, |agent| agent))
+    page.read(ctx, by, AgentTotal(filter), key).await
 }

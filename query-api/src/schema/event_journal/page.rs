@@ -13,6 +13,7 @@ use crate::cursor::{Order, Page, PageArguments, Shape};
 use crate::limits::{MAX_CAUSATION_EVENTS, SUBSCRIPTION_BATCH, TRACE_BATCH};
 use crate::read_models::ReadModel;
 use crate::reader::Reader;
+use crate::schema::listing::{any_of, instant, is_id};
 use crate::schema::{Fallible, reader, values};
 
 /// A page of events.
@@ -67,37 +68,24 @@ impl EventFilter {
         for (texts, name) in [(&self.types, "types"), (&self.aggregate_type, "aggregateType")] {
             values::bounded(texts.as_ref(), name)?;
         }
-        let one = |text: &Option<String>| text.clone().map(|text| vec![text]);
+        any_of(sql, " AND type = ANY(", self.types.clone());
+        any_of(sql, " AND aggregate_type = ANY(", self.aggregate_type.clone());
         let texts = [
-            (" AND type = ANY(", self.types.clone()),
-            (" AND aggregate_type = ANY(", self.aggregate_type.clone()),
-            (" AND correlation_id = ANY(", one(&self.correlation_id)),
-            (" AND causation_id = ANY(", one(&self.causation_id)),
-            (" AND command_id = ANY(", one(&self.command_id)),
-            (" AND agent_id = ANY(", one(&self.agent_id)),
-            (" AND actor_type = ANY(", one(&self.actor_type)),
-            (" AND actor_id = ANY(", one(&self.actor_id)),
+            (" AND correlation_id = ANY(", &self.correlation_id),
+            (" AND causation_id = ANY(", &self.causation_id),
+            (" AND command_id = ANY(", &self.command_id),
+            (" AND agent_id = ANY(", &self.agent_id),
+            (" AND actor_type = ANY(", &self.actor_type),
+            (" AND actor_id = ANY(", &self.actor_id),
         ];
-        for (condition, values) in texts {
-            if let Some(values) = values {
-                sql.push(condition).push_bind(values).push(")");
-            }
+        for (condition, text) in texts {
+            any_of(sql, condition, text.clone().map(|text| vec![text]));
         }
-        let ids = [
-            (" AND aggregate_id = ", &self.aggregate_id, "aggregateId"),
-            (" AND team_id = ", &self.team_id, "teamId"),
-            (" AND task_id = ", &self.task_id, "taskId"),
-        ];
-        for (condition, id, name) in ids {
-            if let Some(id) = values::filter_uuid(id.as_ref(), name)? {
-                sql.push(condition).push_bind(id);
-            }
-        }
-        for (condition, instant) in [(" AND time >= ", self.since), (" AND time < ", self.until)] {
-            if let Some(instant) = instant {
-                sql.push(condition).push_bind(instant);
-            }
-        }
+        is_id(sql, " AND aggregate_id = ", self.aggregate_id.as_ref(), "aggregateId")?;
+        is_id(sql, " AND team_id = ", self.team_id.as_ref(), "teamId")?;
+        is_id(sql, " AND task_id = ", self.task_id.as_ref(), "taskId")?;
+        instant(sql, " AND time >= ", self.since);
+        instant(sql, " AND time < ", self.until);
         if let Some(shard) = self.shard {
             sql.push(" AND shard = ").push_bind(shard);
         }

@@ -9,13 +9,21 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::Task;
-use crate::cursor::{Order, Page, PageArguments, Shape};
+use crate::cursor::{Order, PageArguments};
 use crate::read_models::ReadModel;
+use crate::schema::Fallible;
+use crate::schema::listing::{Key, Listing, any_of, instant, is_id};
 use crate::schema::values::{self, TaskPriority, TaskState, TaskStatus};
-use crate::schema::{Fallible, reader};
 
 /// A page of tasks.
 pub(crate) type TaskConnection = Connection<String, Task, TaskTotal, EmptyFields>;
+
+static TASKS: Listing<TaskListRow> = Listing {
+    field: "tasks",
+    table: TASK_LIST,
+    from: " FROM gesta.task_list WHERE tenant = ",
+    models: &[ReadModel::TaskList],
+};
 
 /// Which tasks; every part that is given must hold, of a list any one value.
 #[derive(Debug, Clone, Default, InputObject, Serialize)]
@@ -58,29 +66,16 @@ impl TaskFilter {
         for (texts, name) in [(&self.queue, "queue"), (&self.kind, "kind"), (&self.worker, "worker")] {
             values::bounded(texts.as_ref(), name)?;
         }
-        let enums = [
-            (" AND state = ANY(", self.state.as_ref().map(|values| values::columns(values))),
-            (" AND status = ANY(", self.status.as_ref().map(|values| values::columns(values))),
-            (" AND priority = ANY(", self.priority.as_ref().map(|values| values::columns(values))),
-            (" AND queue = ANY(", self.queue.clone()),
-            (" AND type = ANY(", self.kind.clone()),
-            (" AND worker = ANY(", self.worker.clone()),
-            (" AND correlation_id = ANY(", self.correlation_id.clone().map(|id| vec![id])),
-        ];
-        for (condition, values) in enums {
-            if let Some(values) = values {
-                sql.push(condition).push_bind(values).push(")");
-            }
-        }
-        if let Some(parent) = values::filter_uuid(self.parent_id.as_ref(), "parentId")? {
-            sql.push(" AND parent_id = ").push_bind(parent);
-        }
-        if let Some(instant) = self.created_after {
-            sql.push(" AND created_at >= ").push_bind(instant);
-        }
-        if let Some(instant) = self.created_before {
-            sql.push(" AND created_at < ").push_bind(instant);
-        }
+        any_of(sql, " AND state = ANY(", self.state.as_deref().map(values::columns));
+        any_of(sql, " AND status = ANY(", self.status.as_deref().map(values::columns));
+        any_of(sql, " AND priority = ANY(", self.priority.as_deref().map(values::columns));
+        any_of(sql, " AND queue = ANY(", self.queue.clone());
+        any_of(sql, " AND type = ANY(", self.kind.clone());
+        any_of(sql, " AND worker = ANY(", self.worker.clone());
+        any_of(sql, " AND correlation_id = ANY(", self.correlation_id.clone().map(|id| vec![id]));
+        is_id(sql, " AND parent_id = ", self.parent_id.as_ref(), "parentId")?;
+        instant(sql, " AND created_at >= ", self.created_after);
+        instant(sql, " AND created_at < ", self.created_before);
         Ok(())
     }
 }
@@ -96,9 +91,6 @@ pub(crate) enum TaskOrder {
     /// The last changed first. Rows move while you page.
     UpdatedDesc,
 }
-
-/// Instant in microseconds, then id.
-type Key = (i64, Uuid);
 
 impl TaskOrder {
     fn order(self) -> Order {
@@ -125,17 +117,8 @@ pub(crate) struct TaskTotal(TaskFilter);
 impl TaskTotal {
     /// How many tasks fit the filter, on all pages.
     async fn total_count(&self, ctx: &Context<'_>) -> Option<Fallible<i64>> {
-        Some(count(ctx, &self.0).await)
+        Some(TASKS.count(ctx, |sql| self.0.restrict(sql)).await)
     }
-}
-
-async fn count(ctx: &Context<'_>, filter: &TaskFilter) -> Fallible<i64> {
-    let reader = reader(ctx);
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM gesta.task_list WHERE tenant = ");
-    sql.push_bind(reader.tenant().as_str().to_owned());
-    filter.restrict(&mut sql)?;
-    let mut connection = reader.lend(&[ReadModel::TaskList]).await?;
-    Ok(sql.build_query_scalar().fetch_one(&mut *connection).await?)
 }
 
 /// A page of tasks.
@@ -148,19 +131,7 @@ pub(crate) async fn list(
     order: TaskOrder,
     arguments: &PageArguments,
 ) -> Fallible<TaskConnection> {
-    let reader = reader(ctx);
-    let shape = Shape::new(reader.tenant(), "tasks", &(&filter, order));
-    let page = Page::<Key>::new(shape, arguments)?;
-    let mut sql = QueryBuilder::new("SELECT ");
-    sql.push(TASK_LIST.column_list()).push(" FROM gesta.task_list WHERE tenant = ");
-    sql.push_bind(reader.tenant().as_str().to_owned());
-    filter.restrict(&mut sql)?;
-    page.restrict(&mut sql, order.order(), |sql, (micros, id)| {
-        sql.push_bind(DateTime::from_timestamp_micros(*micros)).push(", ").push_bind(*id);
-    });
-    let mut connection = reader.lend(&[ReadModel::TaskList]).await?;
-    let rows: Vec<TaskListRow> = sql.build_query_as().fetch_all(&mut *connection).await?;
-    drop(connection);
-    let tasks = rows.into_iter().map(Task::try_from).collect::<Fallible<Vec<_>>>()?;
-    Ok(page.connect(tasks, TaskTotal(filter), |task| order.key(task.row()), |task| task))
+    let mut page = TASKS.page(ctx, &(&filter, order), arguments)?;
+    filter.restrict(&mut page.sql)?;
+    page.read(ctx, order.order(), TaskTotal(filter), |task: &Task| order.key(task.row())).await
 }
