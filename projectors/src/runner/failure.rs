@@ -37,6 +37,9 @@ pub(crate) enum Failure {
         "the rows of {0} lack an event that lies before the cursor: they were changed by someone else. Rebuild them"
     )]
     Gap(&'static str),
+    /// Read models that always move together stand at different places.
+    #[error("the stored cursors of {} differ: they were changed by someone else. Rebuild them", .0.join(" and "))]
+    Apart(&'static [&'static str]),
     /// An event cannot be decoded: what reads its aggregate type stops before it.
     #[error("offset {offset}, event {index}: {error}")]
     Undecodable {

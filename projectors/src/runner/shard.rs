@@ -150,7 +150,7 @@ impl Runner {
             let mut cursors = unit.names().iter().map(|name| own(*name));
             let cursor = cursors.next().flatten().unwrap_or(start);
             if cursors.any(|other| other != Some(cursor)) {
-                return Err(Failure::gap(unit.names()[0]));
+                return Err(Failure::Apart(unit.names()));
             }
             for &name in unit.names() {
                 let stored = stored.iter().find(|stored| stored.name == name);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event_log::memory::FaultHandle;
 use event_log::{Kind, Log, MemoryOptions, Ownership, Record};
-use projectors::{Options, Status, run};
+use projectors::{Options, RunError, Status, run};
 use schemas::commit::{Actor, CommandRef, Commit, EventRecord};
 use serde_json::value::to_raw_value;
 use sqlx::PgPool;
@@ -98,10 +98,21 @@ impl Fixture {
         Running { status, task, cancel }
     }
 
+    /// Applies all there is, or what can be.
+    pub(crate) async fn run_to_end(&self) -> Result<(), RunError> {
+        let options = Options { until_end: true, ..Options::default() };
+        run(self.log.clone(), self.pool.clone(), options, CancellationToken::new()).await
+    }
+
     /// Applies all there is.
     pub(crate) async fn catch_up(&self) {
-        let options = Options { until_end: true, ..Options::default() };
-        run(self.log.clone(), self.pool.clone(), options, CancellationToken::new()).await.unwrap();
+        self.run_to_end().await.unwrap();
+    }
+
+    /// How many events each projection of the first generation counted as applied.
+    pub(crate) async fn counted(&self) -> Vec<(String, i64)> {
+        let sql = "SELECT name, sum(events_applied)::bigint FROM gesta.projections WHERE generation = 1 GROUP BY name";
+        sqlx::query_as(sql).fetch_all(&self.pool).await.unwrap()
     }
 
     /// Waits until the stored cursors of a generation stand at the end of the log.
@@ -132,7 +143,7 @@ impl Fixture {
 /// A run in the background; dropped, it is torn down as a crash would.
 pub(crate) struct Running {
     pub(crate) status: Status,
-    pub(crate) task: JoinHandle<Result<(), projectors::RunError>>,
+    pub(crate) task: JoinHandle<Result<(), RunError>>,
     cancel: CancellationToken,
 }
 

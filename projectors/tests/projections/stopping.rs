@@ -2,10 +2,12 @@
 
 use projectors::{Options, State};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::equality::long;
 use crate::fixture::{DEADLINE, Fixture};
 use crate::history::Step;
+use crate::table::{assert_equal, dump};
 
 /// A step of an agent that this release cannot read.
 fn unreadable(steps: &[Step]) -> Step {
@@ -53,6 +55,24 @@ async fn an_undecodable_event_stops_what_reads_it() {
         error.as_ref().unwrap().contains("teleported") && u64::try_from(*offset).unwrap() == at
     }));
     running.stop().await;
+    assert_tasks_are_whole(&fixture).await;
+}
+
+/// The rows of tasks are those of a run that never reads agents.
+async fn assert_tasks_are_whole(fixture: &Fixture) {
+    migrations::generation::create(&fixture.url, 2).await.unwrap();
+    let projections = vec!["task_list".to_owned(), "task_attempts".to_owned()];
+    let options = Options { generation: Some(2), projections, until_end: true, ..Options::default() };
+    let cancel = CancellationToken::new();
+    projectors::run(fixture.log.clone(), fixture.pool.clone(), options, cancel).await.unwrap();
+    let tasks = async |schema: &str| {
+        let mut tables = dump(&fixture.pool, schema).await;
+        tables.retain(|(name, _)| ["task_list", "queue_depth", "task_attempts"].contains(name));
+        tables
+    };
+    let rows = tasks("g2").await;
+    assert!(rows.len() == 3 && rows.iter().all(|(_, rows)| !rows.is_empty()));
+    assert_equal(&tasks("g1").await, &rows);
 }
 
 /// Started again, it meets the same event and stops again; nothing of what follows was skipped.
