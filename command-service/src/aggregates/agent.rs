@@ -18,7 +18,7 @@ mod kill;
 mod model;
 mod pause;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 mod restart;
 mod retry;
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod make_due;
 mod model;
 mod progress;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 mod release;
 mod renew;
 #[cfg(test)]

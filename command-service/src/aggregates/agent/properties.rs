@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use schemas::agent::{AgentCommand, SpawnAgent};
 
 use super::Agent;
-use super::model::{commands, seen};
+use super::model::{self, seen};
 use super::samples::{ask, spawn};
 use crate::aggregates::Aggregate;
 use crate::aggregates::model::Seen;
@@ -17,13 +17,14 @@ fn milliseconds() -> impl Strategy<Value = u32> {
     prop_oneof![4 => 0..20_000_u32, 1 => any::<u32>()]
 }
 
-fn any_command() -> impl Strategy<Value = AnyCommand> {
+pub(crate) fn commands() -> impl Strategy<Value = AnyCommand> {
     let spawns =
         (milliseconds(), prop_oneof![0..3_u32, any::<u32>()]).prop_map(|(heartbeat_ms, max_retries)| {
             AgentCommand::from(SpawnAgent { heartbeat_ms, max_retries, ..spawn() })
         });
     let asks = prop::option::of(milliseconds()).prop_map(|timeout_ms| AgentCommand::from(ask(timeout_ms)));
-    prop_oneof![1 => spawns, 1 => asks, 16 => prop::sample::select(commands())].prop_map(AnyCommand::Agent)
+    prop_oneof![1 => spawns, 1 => asks, 16 => prop::sample::select(model::commands())]
+        .prop_map(AnyCommand::Agent)
 }
 
 fn walked() -> &'static Seen {
@@ -37,7 +38,7 @@ proptest! {
     /// AGENT-6, AGENT-34, M-4, PLAT-2: at every turn of a random life each deadline does something and
     /// moves on, and a stored state goes on like the whole.
     #[test]
-    fn a_random_life_keeps_the_rules(turns in turns(any_command()), cut in any::<usize>()) {
+    fn a_random_life_keeps_the_rules(turns in turns(commands()), cut in any::<usize>()) {
         folds_are_equal(Agent::TYPE, &live(Agent::TYPE, &turns), cut);
     }
 

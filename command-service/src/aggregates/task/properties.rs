@@ -48,7 +48,7 @@ fn tokens() -> impl Strategy<Value = u32> {
     prop_oneof![20 => 0..4_u32, 1 => any::<u32>()]
 }
 
-fn commands() -> impl Strategy<Value = AnyCommand> {
+pub(crate) fn commands() -> impl Strategy<Value = AnyCommand> {
     let progress =
         (tokens(), any::<u8>(), prop::option::of(instants())).prop_map(|(token, progress, estimate)| {
             let (fencing_token, estimated_completion) = (token, estimate);

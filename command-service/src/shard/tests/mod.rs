@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod dispatch;
+mod fold;
 mod held;
 mod owner;
 mod repeats;
@@ -30,10 +31,17 @@ pub(super) fn stream(key: &str) -> Stream {
 }
 
 pub(super) fn submission(home: &Stream, key: &str, command: impl Into<TaskCommand>) -> Submission {
-    let command: TaskCommand = command.into();
-    let body = serde_json::to_vec(&(command.name(), &command)).unwrap();
+    submission_of(home, key, AnyCommand::Task(command.into()))
+}
+
+/// A command of any aggregate.
+pub(super) fn submission_of(home: &Stream, key: &str, command: AnyCommand) -> Submission {
+    let body = match &command {
+        AnyCommand::Task(body) => serde_json::to_vec(&(body.name(), body)).unwrap(),
+        AnyCommand::Agent(body) => serde_json::to_vec(&(body.name(), body)).unwrap(),
+    };
     Submission {
-        command: AnyCommand::Task(command),
+        command,
         command_id: key.to_owned(),
         body_hash: super::receipts::body_hash(&body),
         home: home.clone(),
