@@ -169,7 +169,10 @@ impl Feed {
         for shard in marks.shards() {
             let end = marks.next_of(&self.models, shard);
             let from = place.passed.get(&shard).copied();
-            if from.is_some_and(|(offset, index)| (offset.saturating_add(1), WHOLE_COMMIT) > (end, index)) {
+            // A commit that is passed in part has more to give, also when it is the last one.
+            if from.is_some_and(|(offset, index)| {
+                offset >= end || offset.saturating_add(1) == end && index == WHOLE_COMMIT
+            }) {
                 continue;
             }
             let from = from

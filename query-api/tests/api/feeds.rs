@@ -125,6 +125,38 @@ async fn a_feed_resumes_without_gap_or_repetition() {
     assert_eq!(client.item("eventAppended").await["event"]["id"], json!(event_id(&id(1), 13)));
 }
 
+/// PLAT-10: behind any event of the last commit there is, its others come at once, whether the client stopped
+/// between them or a step of reading did: a commit has more events than one step reads.
+#[tokio::test]
+async fn the_last_commit_comes_whole() {
+    let api = Api::start().await;
+    let address = api.serve().await;
+    for version in 1..=450_i64 {
+        let with = json!({"event_index": version - 1});
+        insert(&api.writer, "event_journal", event("acme", 1, version, 5, with)).await;
+    }
+    applied(&api.writer, &["event_journal"], 0, 6).await;
+    let mut client = Client::greeted(address, "acme").await;
+    let start = schemas::position::Token { generation: 1, ..Default::default() }.to_string();
+    client.subscribe("all", EVENTS, json!({ "after": start })).await;
+    let mut cursors = Vec::new();
+    for version in 1..=450 {
+        let item = client.item("eventAppended").await;
+        assert_eq!(item["event"]["id"], json!(event_id(&id(1), version)));
+        cursors.push(item["cursor"].clone());
+    }
+    client.send(json!({"type": "complete", "id": "all"})).await;
+    for at in [0, 199, 200, 448] {
+        client.subscribe(&at.to_string(), EVENTS, json!({ "after": cursors[at] })).await;
+        let next = client.item("eventAppended").await;
+        assert_eq!(next["event"]["id"], json!(event_id(&id(1), at as i64 + 2)), "behind item {at}");
+        client.send(json!({"type": "complete", "id": at.to_string()})).await;
+        // Items that were under way still come; the answer to a ping is behind them.
+        client.send(json!({"type": "ping"})).await;
+        while client.next().await.unwrap()["type"] != "pong" {}
+    }
+}
+
 /// TASK-4: a task that changes is shown as it is, once per step, only when its row is there too.
 #[tokio::test]
 async fn a_changed_task_is_shown_with_its_row() {
