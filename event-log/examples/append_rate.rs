@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Reads one shard from its beginning; the commits are parsed.
 async fn replay(log: Log, shard: u16) -> Result<usize, event_log::ReadError> {
-    let mut reader = log.reader(Start::Beginning(shard))?;
+    let mut reader = log.reader(Start::Beginning(shard)).await?;
     let mut replayed = 0;
     loop {
         let counted = reader.next(1_000).await?;

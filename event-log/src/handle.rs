@@ -3,37 +3,29 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use schemas::commit::MAX_COMMIT_BYTES;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::claim::{ClaimAttempt, ClaimError, Claimed};
 use crate::cursor::{Cursor, Start};
-use crate::embedded::{Cut, DiskPlace, Embedded, EmbeddedOptions, OpenError};
+use crate::embedded::{Cut, Embedded, EmbeddedOptions, OpenError};
 use crate::fence::Kind;
+use crate::kafka::{Kafka, KafkaError, KafkaOptions};
 use crate::memory::{FaultHandle, Memory, MemoryOptions};
-use crate::reader::{Content, ReadError, Reader, apply};
+use crate::reader::{ReadError, Reader};
 use crate::record::{Genesis, Record};
 use crate::rule_f::Header;
-use crate::stored::Stored;
+use crate::source::Source;
 
 /// Largest batch of one [`Log::append`], in bytes of its records.
 pub const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// Records looked at per step when a claim is read back.
-const READ_BACK_RECORDS: usize = 1_000;
 
 /// A log. Cheap to clone; the clones share one backend, and the last one closes it.
 #[derive(Debug, Clone)]
 pub struct Log {
     source: Source,
-}
-
-/// The backends.
-#[derive(Debug, Clone)]
-pub(crate) enum Source {
-    Embedded(Arc<Embedded>),
-    Memory(Memory),
 }
 
 /// Why a batch was not confirmed.
@@ -88,6 +80,24 @@ impl Log {
         Ok(Self { source: Source::Embedded(Arc::new(Embedded::open_read_only(dir)?)) })
     }
 
+    /// Opens the log of a topic that [`kafka_init`](Self::kafka_init) made; any number of processes may.
+    ///
+    /// # Errors
+    /// [`KafkaError`], which says what to do, and whether [trying again](KafkaError::is_outage) may help.
+    pub async fn kafka(options: KafkaOptions) -> Result<Self, KafkaError> {
+        let kafka = blocking(move || Kafka::open(&options)).await?;
+        Ok(Self { source: Source::Kafka(Arc::new(kafka)) })
+    }
+
+    /// Makes the topic with its settings if there is none, and the first record of every shard that
+    /// has none. Safe to repeat, and to run by several at once: the first wins, all get the same answer.
+    ///
+    /// # Errors
+    /// [`KafkaError`], also when the topic is there with other settings or for another deployment.
+    pub async fn kafka_init(options: KafkaOptions) -> Result<Genesis, KafkaError> {
+        blocking(move || Kafka::initialise(&options)).await
+    }
+
     /// A new log in memory.
     #[must_use]
     pub fn memory(options: MemoryOptions) -> Self {
@@ -106,7 +116,7 @@ impl Log {
     pub fn cut(&self) -> Option<&Cut> {
         match &self.source {
             Source::Embedded(embedded) => embedded.cut(),
-            Source::Memory(_) => None,
+            Source::Memory(_) | Source::Kafka(_) => None,
         }
     }
 
@@ -123,39 +133,22 @@ impl Log {
     /// [`ClaimError`]; it says for each case whether to try again.
     pub async fn claim(&self, shard: u16, address: &str) -> Result<Claimed, ClaimError> {
         self.check_shard(shard)?;
-        let (cursor, last_at) = self.source.basis(shard)?;
+        let (cursor, last_at) = self.source.basis(shard).await?;
         let attempt = ClaimAttempt::new(&cursor, Uuid::new_v4().as_u128(), address);
         let offsets = self.append(shard, vec![attempt.record()]).await?;
-        let appended_at = Utc::now();
+        let reported_at = Utc::now();
         let Some(&offset) = offsets.first() else {
             let problem = "the log reported no offset for the claim".to_owned();
             return Err(AppendError::Unconfirmed { shard, problem }.into());
         };
-        let (cursor, commit) = self.read_back(cursor, offset)?;
-        let last_at = commit.or(last_at);
-        let ownership = attempt.decide(offset, &cursor)?;
-        Ok(Claimed { ownership, cursor, last_at, appended_at })
-    }
-
-    /// Reads on up to and including the record at `offset`; tells the time of the last commit met.
-    fn read_back(
-        &self,
-        mut cursor: Cursor,
-        offset: u64,
-    ) -> Result<(Cursor, Option<DateTime<Utc>>), ReadError> {
-        let (shard, mut place, mut last_at) = (cursor.shard, None, None);
-        while cursor.next_offset <= offset {
-            let mut records = self.source.read(&mut place, &cursor, READ_BACK_RECORDS)?;
-            records.retain(|record| record.offset <= offset);
-            if records.is_empty() {
-                return Err(ReadError::Truncated { shard, end: cursor.next_offset, next_offset: offset + 1 });
-            }
-            let mut counted = Vec::new();
-            apply(&mut cursor, &records, &mut counted)?;
-            let commit = |content: &Content| if let Content::Commit(c) = content { Some(c.at) } else { None };
-            last_at = counted.iter().rev().find_map(|c| commit(&c.content)).or(last_at);
+        let read = self.source.read_below(cursor, offset + 1).await?;
+        if read.cursor.next_offset <= offset {
+            let (end, next_offset) = (read.cursor.next_offset, offset + 1);
+            return Err(ReadError::Truncated { shard, end, next_offset }.into());
         }
-        Ok((cursor, last_at))
+        let ownership = attempt.decide(offset, &read.cursor)?;
+        let appended_at = read.appended_at.unwrap_or(reported_at);
+        Ok(Claimed { ownership, cursor: read.cursor, last_at: read.last_at.or(last_at), appended_at })
     }
 
     /// Appends a batch and returns, once it is durable, the offset of each record in order. The
@@ -169,14 +162,16 @@ impl Log {
         match &self.source {
             Source::Embedded(embedded) => embedded.append(shard, records, bytes).await,
             Source::Memory(memory) => memory.append(shard, records),
+            Source::Kafka(kafka) => kafka.append(shard, records).await,
         }
     }
 
-    /// A reader of one shard. With a cursor it first reads the cursor's last counted record again.
+    /// A reader of one shard. With a cursor it first reads the cursor's last counted record again,
+    /// and waits for that as long as the log is away.
     ///
     /// # Errors
     /// [`ReadError`] when the cursor is not of this log, or the log changed below it.
-    pub fn reader(&self, start: Start) -> Result<Reader, ReadError> {
+    pub async fn reader(&self, start: Start) -> Result<Reader, ReadError> {
         let shard = match start {
             Start::Beginning(shard) | Start::Before { shard, .. } => shard,
             Start::Cursor(cursor) => cursor.shard,
@@ -190,7 +185,7 @@ impl Log {
             Start::Cursor(cursor) => cursor,
             Start::Before { shard, offset } => self.source.before(shard, offset),
         };
-        self.source.check(&cursor)?;
+        self.source.check(&cursor).await?;
         Ok(Reader::new(self.source.clone(), cursor))
     }
 
@@ -216,74 +211,13 @@ impl Log {
     }
 }
 
-impl Source {
-    fn genesis(&self) -> &Genesis {
-        match self {
-            Self::Embedded(embedded) => embedded.genesis(),
-            Self::Memory(memory) => memory.genesis(),
-        }
-    }
-
-    fn end(&self, shard: u16) -> u64 {
-        match self {
-            Self::Embedded(embedded) => embedded.end(shard),
-            Self::Memory(memory) => memory.end(shard),
-        }
-    }
-
-    fn watch(&self, shard: u16) -> watch::Receiver<u64> {
-        match self {
-            Self::Embedded(embedded) => embedded.watch(shard),
-            Self::Memory(memory) => memory.watch(shard),
-        }
-    }
-
-    fn check(&self, cursor: &Cursor) -> Result<(), ReadError> {
-        match self {
-            Self::Embedded(embedded) => embedded.check(cursor),
-            Self::Memory(memory) => memory.check(cursor),
-        }
-    }
-
-    /// The last known place not behind `offset`.
-    fn before(&self, shard: u16, offset: u64) -> Cursor {
-        match self {
-            Self::Embedded(embedded) => embedded.before(shard, offset),
-            Self::Memory(memory) => Cursor::beginning(memory.genesis(), shard),
-        }
-    }
-
-    /// Records that follow `cursor` in its shard, if they are in memory; at most `max`, none at the
-    /// end. `None` when they have to be [`read`](Self::read).
-    pub(crate) fn recent(&self, cursor: &Cursor, max: usize) -> Result<Option<Vec<Arc<Stored>>>, ReadError> {
-        match self {
-            Self::Embedded(embedded) => Ok(embedded.recent(cursor.shard, cursor.next_offset, max)),
-            Self::Memory(memory) => memory.fetch(cursor, max).map(Some),
-        }
-    }
-
-    /// The same from wherever they are; may block. `place` is the reader's own, and kept for it.
-    pub(crate) fn read(
-        &self,
-        place: &mut Option<DiskPlace>,
-        cursor: &Cursor,
-        max: usize,
-    ) -> Result<Vec<Arc<Stored>>, ReadError> {
-        if let Some(records) = self.recent(cursor, max)? {
-            return Ok(records);
-        }
-        match self {
-            Self::Embedded(embedded) => embedded.read(place, cursor.shard, cursor.next_offset, max),
-            Self::Memory(_) => Ok(Vec::new()),
-        }
-    }
-
-    /// Where `shard` ends under rule F, and the time of its last counted commit; may block.
-    fn basis(&self, shard: u16) -> Result<(Cursor, Option<DateTime<Utc>>), ReadError> {
-        match self {
-            Self::Embedded(embedded) => embedded.basis(shard),
-            Self::Memory(memory) => memory.basis(shard),
-        }
+/// Runs what blocks on a thread that may.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is being shut down: nobody waits any more.
+        Err(_) => std::future::pending().await,
     }
 }
 

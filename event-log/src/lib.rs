@@ -6,19 +6,22 @@
 //! records, duplicates and reorderings vanish identically for everyone. docs/guarantees.md states
 //! the rule on one page, with test vectors.
 //!
-//! [`Log`] is one handle over several backends: segment files ([`Log::open`]) and memory
-//! ([`Log::memory`], whose synchronous core with fault injection is [`memory::MemoryCore`]).
+//! [`Log`] is one handle over several backends: segment files ([`Log::open`]), a topic of
+//! Kafka ([`Log::kafka`]) and memory ([`Log::memory`], whose synchronous core with fault injection is
+//! [`memory::MemoryCore`]).
 
 mod claim;
 mod cursor;
 mod embedded;
 mod fence;
 mod handle;
+mod kafka;
 pub mod memory;
 mod ownership;
 mod reader;
 mod record;
 pub mod rule_f;
+mod source;
 mod stored;
 
 pub use claim::{ClaimAttempt, ClaimError, Claimed};
@@ -26,6 +29,7 @@ pub use cursor::{Cursor, Start};
 pub use embedded::{Cut, EmbeddedOptions, OpenError, Report, SegmentReport, ShardReport, check, show};
 pub use fence::{FENCE_BYTES, Fence, FenceError, Kind};
 pub use handle::{AppendError, Log, MAX_BATCH_BYTES};
+pub use kafka::{KafkaError, KafkaOptions};
 pub use memory::MemoryOptions;
 pub use ownership::{BrokenProof, Ownership};
 pub use reader::{Content, Counted, ReadError, Reader};

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use schemas::commit::Commit;
 use uuid::Uuid;
 
 use crate::cursor::Cursor;
-use crate::embedded::DiskPlace;
-use crate::handle::Source;
+use crate::handle::blocking;
 use crate::record::{ClaimValue, Genesis};
 use crate::rule_f::{self, Verdict};
+use crate::source::{Place, Source, last_commit};
 use crate::stored::Stored;
 
 /// A record that counts.
@@ -145,12 +146,16 @@ const FEW_RECORDS: usize = 256;
 pub struct Reader {
     source: Source,
     cursor: Cursor,
-    place: Option<DiskPlace>,
+    place: Place,
+    /// Time of the last commit up to here; none inside when there is no commit, none outside when that
+    /// is not known, because the reader began after it.
+    last_at: Option<Option<DateTime<Utc>>>,
 }
 
 impl Reader {
     pub(crate) fn new(source: Source, cursor: Cursor) -> Self {
-        Self { source, cursor, place: None }
+        let last_at = if cursor.last_counted.is_none() { Some(None) } else { None };
+        Self { source, cursor, place: Place::default(), last_at }
     }
 
     /// Takes what is there: at most `max_records` counted records, in order, and not much more than
@@ -162,34 +167,45 @@ impl Reader {
     /// [`ReadError`]; the reader stays where it was, and the answer stays the same until the log is
     /// repaired. Counted records before the place in question are handed out first.
     pub async fn next(&mut self, max_records: usize) -> Result<Vec<Counted>, ReadError> {
-        let recent = self.source.recent(&self.cursor, max_records.min(FEW_RECORDS + 1))?;
-        if let Some(records) = recent.filter(|records| records.len() <= FEW_RECORDS) {
-            // Caught up: what was kept for reading the files is not needed any more.
-            self.place = None;
-            let mut counted = Vec::with_capacity(records.len());
-            let mut cursor = self.cursor;
-            let applied = apply(&mut cursor, &records, &mut counted);
-            self.cursor = cursor;
-            if !counted.is_empty() || (records.is_empty() && applied.is_ok()) {
+        loop {
+            let recent = self.source.recent(&self.cursor, max_records.min(FEW_RECORDS + 1))?;
+            if let Some(records) = recent.filter(|records| records.len() <= FEW_RECORDS) {
+                // Caught up: what was kept for reading older records is not needed any more.
+                self.place = Place::default();
+                let mut counted = Vec::with_capacity(records.len());
+                let mut cursor = self.cursor;
+                let applied = apply(&mut cursor, &records, &mut counted);
+                self.pass(cursor, &counted);
+                if !counted.is_empty() || (records.is_empty() && applied.is_ok()) {
+                    return Ok(counted);
+                }
+                applied?;
+            }
+            self.source.arrive(&self.cursor).await?;
+            let (source, cursor, place) = (self.source.clone(), self.cursor, std::mem::take(&mut self.place));
+            let mut step = Step { source, cursor, place, ended: false };
+            let (step, counted) = blocking(move || {
+                let counted = step.run(max_records);
+                (step, counted)
+            })
+            .await;
+            let counted = counted?;
+            self.pass(step.cursor, &counted);
+            self.place = step.place;
+            if step.ended || !counted.is_empty() {
                 return Ok(counted);
             }
-            applied?;
         }
-        let (source, cursor, place) = (self.source.clone(), self.cursor, self.place.take());
-        let mut step = DiskStep { source, cursor, place };
-        let step = tokio::task::spawn_blocking(move || {
-            let counted = step.run(max_records);
-            (step, counted)
-        });
-        match step.await {
-            Ok((step, counted)) => {
-                let counted = counted?;
-                (self.cursor, self.place) = (step.cursor, step.place);
-                Ok(counted)
-            }
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The runtime is being shut down: nobody reads on.
-            Err(_) => Ok(Vec::new()),
+    }
+
+    /// Moves on to `cursor`, past what counted.
+    fn pass(&mut self, cursor: Cursor, counted: &[Counted]) {
+        self.cursor = cursor;
+        if let Some(at) = last_commit(counted) {
+            self.last_at = Some(Some(at));
+        }
+        if let Some(last_at) = self.last_at {
+            self.source.note(&self.cursor, last_at);
         }
     }
 
@@ -201,21 +217,25 @@ impl Reader {
 }
 
 /// A reader's step on a thread that may block.
-struct DiskStep {
+struct Step {
     source: Source,
     cursor: Cursor,
-    place: Option<DiskPlace>,
+    place: Place,
+    /// Whether it came to the end of the shard.
+    ended: bool,
 }
 
-impl DiskStep {
+impl Step {
     fn run(&mut self, max_records: usize) -> Result<Vec<Counted>, ReadError> {
         let mut counted = Vec::new();
         let mut bytes = 0;
         while counted.len() < max_records && bytes < MAX_STEP_BYTES {
             let max = max_records - counted.len();
             let step = self.source.read(&mut self.place, &self.cursor, max).and_then(|records| {
+                let Some(records) = records else { return Ok(true) };
+                self.ended = records.is_empty();
                 bytes += records.iter().map(|record| record.value.len()).sum::<usize>();
-                apply(&mut self.cursor, &records, &mut counted).map(|()| records.is_empty())
+                apply(&mut self.cursor, &records, &mut counted).map(|()| self.ended)
             });
             match step {
                 Ok(false) => {}

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use schemas::commit::Commit;
 
 use crate::fence::Kind;
@@ -16,12 +17,14 @@ pub(crate) struct Stored {
     pub(crate) offset: u64,
     pub(crate) header: Header,
     pub(crate) value: Bytes,
+    /// When the log appended it, by the log's clock, if that tells.
+    pub(crate) appended_at: Option<DateTime<Utc>>,
     content: OnceLock<Result<Content, Arc<str>>>,
 }
 
 impl Stored {
     pub(crate) fn new(offset: u64, header: Header, value: Bytes) -> Self {
-        Self { offset, header, value, content: OnceLock::new() }
+        Self { offset, header, value, appended_at: None, content: OnceLock::new() }
     }
 
     pub(crate) fn of(offset: u64, record: Record) -> Self {

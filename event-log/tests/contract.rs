@@ -9,7 +9,11 @@ mod contract {
     mod disk;
     mod image;
     mod inspect;
+    mod kafka;
+    mod kafka_damage;
+    mod kafka_writers;
     mod open;
     mod scenarios;
     mod support;
+    mod topic;
 }

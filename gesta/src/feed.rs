@@ -100,7 +100,7 @@ impl Feed {
     ///
     /// # Errors
     /// [`FeedError`] when the log is damaged or the token is of another one.
-    pub(crate) fn new(log: Log, from: From, filter: Filter) -> Result<Self, FeedError> {
+    pub(crate) async fn new(log: Log, from: From, filter: Filter) -> Result<Self, FeedError> {
         let (generation, count) = (log.genesis().generation, log.genesis().shards);
         let mut inside = None;
         let reached = match from {
@@ -118,18 +118,19 @@ impl Feed {
         if let Some(token) = generations.into_iter().flatten().find(|own| *own != generation) {
             return Err(FeedError::Generation { token, log: generation });
         }
-        let shard = |number| {
+        let mut shards = Vec::new();
+        for number in 0..count {
             let passed = reached.marks.get(&number).copied();
             let start = passed.map_or(Start::Beginning(number), |mark| Start::Before {
                 shard: number,
                 offset: mark.saturating_add(1),
             });
-            let reader = log.reader(start)?;
+            let reader = log.reader(start).await?;
             let inside = inside.filter(|position| position.shard == number);
             let inside = inside.map(|position| (position.offset, position.index));
-            Ok(Shard { number, reader, end: log.end(number), passed, inside, waiting: VecDeque::new() })
-        };
-        let shards = (0..count).map(shard).collect::<Result<_, ReadError>>()?;
+            let end = log.end(number);
+            shards.push(Shard { number, reader, end, passed, inside, waiting: VecDeque::new() });
+        }
         Ok(Self { log, filter, shards, reached })
     }
 

@@ -86,7 +86,7 @@ transaction.state.log.min.isr=$((($6 + 1) / 2))
 default.replication.factor=$6
 min.insync.replicas=$((($6 + 1) / 2))
 group.initial.rebalance.delay.ms=0
-broker.session.timeout.ms=$([ "$6" = 1 ] && echo 9000 || echo 3000)
+broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=500
 EOF
 }

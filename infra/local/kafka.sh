@@ -9,7 +9,7 @@
 #   kafka.sh brokers [INSTANCE]     print the addresses of the running one
 #   kafka.sh reset [INSTANCE]       end it at once and remove its data
 #   kafka.sh tool CLASS ARGUMENTS…  run one of Kafka's own tools, such as org.apache.kafka.tools.TopicCommand
-#   kafka.sh sweep FOLDER           reset every instance FOLDER/<pid> and three/FOLDER/<pid> whose process has ended
+#   kafka.sh sweep FOLDER           reset every instance below FOLDER/<pid> and three/FOLDER/<pid> whose process ended
 #
 # INSTANCE is a folder under .local (such as test/4711) for brokers of its own; without it, the one of `make run`.
 # Where its first part is "three" (three/test/4711), it has three nodes with three copies of everything.
@@ -56,6 +56,16 @@ addresses() {
 
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# await_free PORT: a killed broker may hold its ports a moment longer than its name.
+await_free() {
+    local tries=100
+    while port_taken "$1"; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+
 # choose_ports: two for every node; those of the last start when they are free, so that addresses someone noted stay right.
 choose_ports() {
     local node folder port wanted offset=$((RANDOM % PORTS)) chosen=
@@ -64,7 +74,7 @@ choose_ports() {
         wanted=$(cat "$folder/ports" 2>/dev/null || true)
         : >"$folder/ports.new"
         for port in $wanted; do
-            port_taken "$port" || printf '%s\n' "$port" >>"$folder/ports.new"
+            await_free "$port" && printf '%s\n' "$port" >>"$folder/ports.new"
         done
         while [ "$(wc -l <"$folder/ports.new")" -lt 2 ]; do
             offset=$((offset + 1))
@@ -210,9 +220,11 @@ sweep() {
         owner=$(basename "$folder")
         case $owner in *[!0-9]*) continue ;; esac
         alive "$owner" || {
-            folder=${folder%/}
-            select_instance "${folder#"$LOCAL/"}"
-            reset "${folder#"$LOCAL/"}"
+            while IFS= read -r folder; do
+                folder=${folder#"$LOCAL/"}
+                select_instance "${folder%/kafka}"
+                reset "${folder%/kafka}"
+            done < <(find "$folder" -type d -name kafka -prune)
         }
     done
 }

@@ -259,7 +259,7 @@ impl Driver {
             None => Start::Beginning(self.number),
             Some(_) => Start::Cursor(*self.shard.cursor()),
         };
-        let mut reader = match self.log.reader(start) {
+        let mut reader = match self.log.reader(start).await {
             Ok(reader) => reader,
             Err(error) => return self.step(Input::Damaged(error.to_string())),
         };

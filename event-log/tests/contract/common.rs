@@ -10,9 +10,16 @@ use super::support::{Backend, SHARDS, append, at, claim, commits, cursor, number
 #[rstest]
 #[tokio::test]
 async fn a_reader_sees_every_proven_record_in_order(
-    #[values(Backend::Memory, Backend::Embedded, Backend::SmallSegments)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Embedded,
+        Backend::SmallSegments,
+        Backend::Kafka,
+        Backend::ThreeNodes
+    )]
+    backend: Backend,
 ) {
-    let fixture = backend.open();
+    let fixture = backend.open().await;
     let log = &fixture.log;
     let mut owners = Vec::new();
     for shard in 0..SHARDS {
@@ -30,7 +37,7 @@ async fn a_reader_sees_every_proven_record_in_order(
         assert_eq!(offsets, (0..log.end(shard)).collect::<Vec<_>>());
         let expected: Vec<u64> = (1..=400).filter(|n| n % u64::from(SHARDS) == u64::from(shard)).collect();
         assert_eq!(numbers(&counted), expected);
-        let at_once = log.reader(Start::Beginning(shard)).unwrap().next(10_000).await.unwrap();
+        let at_once = log.reader(Start::Beginning(shard)).await.unwrap().next(10_000).await.unwrap();
         assert_eq!(numbers(&at_once), expected, "one step takes all that is there");
     }
 }
@@ -42,7 +49,7 @@ async fn a_reader_sees_every_proven_record_in_order(
 async fn a_reader_begins_near_an_offset(
     #[values(Backend::Memory, Backend::Embedded, Backend::SmallSegments)] backend: Backend,
 ) {
-    let fixture = backend.open();
+    let fixture = backend.open().await;
     let log = &fixture.log;
     let mut owner = claim(log, 1).await.ownership;
     for n in 1..=600 {
@@ -55,7 +62,7 @@ async fn a_reader_begins_near_an_offset(
     let mut passed = Vec::new();
     for offset in [0, 1, 2, 150, 151, 152, 300, log.end(1) - 1, log.end(1), log.end(1) + 9] {
         let start = Start::Before { shard: 1, offset };
-        let first = log.reader(start).unwrap().cursor().next_offset;
+        let first = log.reader(start).await.unwrap().cursor().next_offset;
         assert!(first <= offset, "{first} is behind {offset}");
         passed.push(offset.min(log.end(1)) - first);
         let cursors = |counted: &[Counted]| counted.iter().map(|c| c.cursor).collect::<Vec<_>>();
@@ -69,16 +76,23 @@ async fn a_reader_begins_near_an_offset(
     if backend == Backend::SmallSegments {
         assert!(passed.iter().all(|passed| *passed < 300), "{passed:?}: a segment has fewer records");
     }
-    assert!(log.reader(Start::Before { shard: SHARDS, offset: 0 }).is_err());
+    assert!(log.reader(Start::Before { shard: SHARDS, offset: 0 }).await.is_err());
 }
 
 /// PLAT-1: a reader goes on from the cursor of any record, and only there.
 #[rstest]
 #[tokio::test]
 async fn a_reader_goes_on_from_every_cursor(
-    #[values(Backend::Memory, Backend::Embedded, Backend::SmallSegments)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Embedded,
+        Backend::SmallSegments,
+        Backend::Kafka,
+        Backend::ThreeNodes
+    )]
+    backend: Backend,
 ) {
-    let fixture = backend.open();
+    let fixture = backend.open().await;
     let log = &fixture.log;
     let mut owner = claim(log, 1).await.ownership;
     for n in 0..60 {
@@ -95,9 +109,16 @@ async fn a_reader_goes_on_from_every_cursor(
 #[rstest]
 #[tokio::test]
 async fn a_claim_fences_the_former_owner(
-    #[values(Backend::Memory, Backend::Embedded, Backend::SmallSegments)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Embedded,
+        Backend::SmallSegments,
+        Backend::Kafka,
+        Backend::ThreeNodes
+    )]
+    backend: Backend,
 ) {
-    let fixture = backend.open();
+    let fixture = backend.open().await;
     let log = &fixture.log;
     let first = claim(log, 0).await;
     assert_eq!((first.last_at, first.ownership.epoch()), (None, 1));
@@ -124,9 +145,16 @@ async fn a_claim_fences_the_former_owner(
 #[rstest]
 #[tokio::test]
 async fn of_concurrent_claims_one_per_epoch_counts(
-    #[values(Backend::Memory, Backend::Embedded, Backend::SmallSegments)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Embedded,
+        Backend::SmallSegments,
+        Backend::Kafka,
+        Backend::ThreeNodes
+    )]
+    backend: Backend,
 ) {
-    let fixture = backend.open();
+    let fixture = backend.open().await;
     let log = &fixture.log;
     let claims = (0..20).map(|_| {
         let log = log.clone();
@@ -149,8 +177,8 @@ async fn of_concurrent_claims_one_per_epoch_counts(
 /// PLAT-1: whoever waits for the end hears of every append.
 #[rstest]
 #[tokio::test]
-async fn the_end_is_watched(#[values(Backend::Memory, Backend::Embedded)] backend: Backend) {
-    let fixture = backend.open();
+async fn the_end_is_watched(#[values(Backend::Memory, Backend::Embedded, Backend::Kafka)] backend: Backend) {
+    let fixture = backend.open().await;
     let log = &fixture.log;
     let mut watch = log.watch(0);
     assert_eq!((*watch.borrow(), log.end(0)), (1, 1));
@@ -163,8 +191,8 @@ async fn the_end_is_watched(#[values(Backend::Memory, Backend::Embedded)] backen
 /// PLAT-1: a barrier proves ownership and carries nothing.
 #[rstest]
 #[tokio::test]
-async fn a_barrier_counts(#[values(Backend::Memory, Backend::Embedded)] backend: Backend) {
-    let fixture = backend.open();
+async fn a_barrier_counts(#[values(Backend::Memory, Backend::Embedded, Backend::Kafka)] backend: Backend) {
+    let fixture = backend.open().await;
     let mut owner = claim(&fixture.log, 0).await.ownership;
     let barrier = Record::barrier(owner.stamp(Kind::Barrier));
     let offset = fixture.log.append(0, vec![barrier]).await.unwrap()[0];
@@ -179,9 +207,9 @@ async fn a_barrier_counts(#[values(Backend::Memory, Backend::Embedded)] backend:
 #[rstest]
 #[tokio::test]
 async fn impossible_batches_are_refused_by_name(
-    #[values(Backend::Memory, Backend::Embedded)] backend: Backend,
+    #[values(Backend::Memory, Backend::Embedded, Backend::Kafka)] backend: Backend,
 ) {
-    let fixture = backend.open();
+    let fixture = backend.open().await;
     let log = &fixture.log;
     let mut owner = claim(log, 0).await.ownership;
     let large = |bytes: usize| Record {
@@ -200,7 +228,7 @@ async fn impossible_batches_are_refused_by_name(
     let refused = log.append(SHARDS, vec![large(1)]).await.unwrap_err();
     assert!(matches!(refused, AppendError::NoShard { .. }), "{refused}");
     assert!(matches!(log.claim(SHARDS, "").await, Err(ClaimError::Append(AppendError::NoShard { .. }))));
-    assert!(matches!(log.reader(Start::Beginning(SHARDS)), Err(ReadError::NoShard { .. })));
+    assert!(matches!(log.reader(Start::Beginning(SHARDS)).await, Err(ReadError::NoShard { .. })));
     assert_eq!(log.end(0), 2);
 }
 
@@ -208,29 +236,36 @@ async fn impossible_batches_are_refused_by_name(
 #[rstest]
 #[tokio::test]
 async fn a_foreign_cursor_is_refused(
-    #[values(Backend::Memory, Backend::Embedded, Backend::SmallSegments)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Embedded,
+        Backend::SmallSegments,
+        Backend::Kafka,
+        Backend::ThreeNodes
+    )]
+    backend: Backend,
 ) {
-    let (fixture, other) = (backend.open(), backend.open());
+    let (fixture, other) = (backend.open().await, backend.open().await);
     let log = &fixture.log;
     let mut owner = claim(log, 0).await.ownership;
     append(log, &mut owner, 1..=3).await;
     let good = cursor(log, 0).await;
-    assert!(log.reader(Start::Cursor(good)).is_ok());
+    assert!(log.reader(Start::Cursor(good)).await.is_ok());
     let json = serde_json::to_string(&good).unwrap();
     assert_eq!(serde_json::from_str::<event_log::Cursor>(&json).unwrap(), good);
-    assert!(matches!(other.log.reader(Start::Cursor(good)), Err(ReadError::OtherLog { .. })));
-    let refused = |change: fn(&mut event_log::Cursor)| {
+    assert!(matches!(other.log.reader(Start::Cursor(good)).await, Err(ReadError::OtherLog { .. })));
+    let refused = async |change: fn(&mut event_log::Cursor)| {
         let mut bad = good;
         change(&mut bad);
-        log.reader(Start::Cursor(bad)).err()
+        log.reader(Start::Cursor(bad)).await.err()
     };
-    assert!(matches!(refused(|c| c.generation += 1), Some(ReadError::OtherLog { .. })));
-    assert!(matches!(refused(|c| c.next_offset += 1), Some(ReadError::Truncated { .. })));
-    assert!(matches!(refused(|c| c.nonce ^= 1), Some(ReadError::Changed { .. })));
-    assert!(matches!(refused(|c| c.epoch += 1), Some(ReadError::Changed { .. })));
-    assert!(matches!(refused(|c| c.next_seq += 1), Some(ReadError::Changed { .. })));
-    assert!(matches!(refused(|c| c.last_counted = Some(2)), Some(ReadError::Changed { .. })));
-    assert!(matches!(refused(|c| c.last_counted = None), Some(ReadError::Changed { .. })));
-    assert!(matches!(refused(|c| c.last_counted = Some(99)), Some(ReadError::Truncated { .. })));
-    assert!(matches!(refused(|c| c.shard = SHARDS), Some(ReadError::NoShard { .. })));
+    assert!(matches!(refused(|c| c.generation += 1).await, Some(ReadError::OtherLog { .. })));
+    assert!(matches!(refused(|c| c.next_offset += 1).await, Some(ReadError::Truncated { .. })));
+    assert!(matches!(refused(|c| c.nonce ^= 1).await, Some(ReadError::Changed { .. })));
+    assert!(matches!(refused(|c| c.epoch += 1).await, Some(ReadError::Changed { .. })));
+    assert!(matches!(refused(|c| c.next_seq += 1).await, Some(ReadError::Changed { .. })));
+    assert!(matches!(refused(|c| c.last_counted = Some(2)).await, Some(ReadError::Changed { .. })));
+    assert!(matches!(refused(|c| c.last_counted = None).await, Some(ReadError::Changed { .. })));
+    assert!(matches!(refused(|c| c.last_counted = Some(99)).await, Some(ReadError::Truncated { .. })));
+    assert!(matches!(refused(|c| c.shard = SHARDS).await, Some(ReadError::NoShard { .. })));
 }

@@ -66,7 +66,7 @@ async fn what_stands_before_the_damage_is_read() {
     bytes[place.start + 100] ^= 0x04;
     fs::write(path, bytes).unwrap();
     let log = Log::open(small(dir.path())).unwrap();
-    let mut reader = log.reader(event_log::Start::Beginning(0)).unwrap();
+    let mut reader = log.reader(event_log::Start::Beginning(0)).await.unwrap();
     let counted = reader.next(1_000).await.unwrap();
     assert_eq!(numbers(&counted), (1..=14).collect::<Vec<_>>());
     for _ in 0..2 {
@@ -261,7 +261,7 @@ async fn an_index_can_be_missing_or_damaged() {
         }
         let log = Log::open(small(dir.path())).unwrap();
         for counted in all.iter().step_by(7) {
-            let mut reader = log.reader(event_log::Start::Cursor(counted.cursor)).unwrap();
+            let mut reader = log.reader(event_log::Start::Cursor(counted.cursor)).await.unwrap();
             let next = reader.next(1).await.unwrap();
             assert_eq!(next.first().map_or(log.end(0), |c| c.offset), counted.offset + 1);
         }

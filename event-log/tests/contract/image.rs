@@ -100,7 +100,7 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
 pub(crate) async fn read(log: &Log) -> Result<Vec<Vec<u64>>, ReadError> {
     let mut commits = Vec::new();
     for shard in 0..SHARDS {
-        let mut reader = log.reader(Start::Beginning(shard))?;
+        let mut reader = log.reader(Start::Beginning(shard)).await?;
         let mut all = Vec::new();
         loop {
             let counted = reader.next(1_000).await?;

@@ -118,11 +118,11 @@ async fn a_log_restored_from_an_older_copy_is_noticed_by_its_readers() {
     append(&log, &mut owner, [50]).await;
     let ahead = cursor(&log, 0).await;
     let log = Log::open(options(older.path())).unwrap();
-    let why = log.reader(Start::Cursor(ahead)).unwrap_err().to_string();
+    let why = log.reader(Start::Cursor(ahead)).await.unwrap_err().to_string();
     assert!(why.contains("it lost records"), "{why}");
     let mut owner = claim(&log, 0).await.ownership;
     append(&log, &mut owner, [60, 61]).await;
-    let why = log.reader(Start::Cursor(ahead)).unwrap_err().to_string();
+    let why = log.reader(Start::Cursor(ahead)).await.unwrap_err().to_string();
     assert!(why.contains("the log was replaced or rewritten"), "{why}");
 }
 

@@ -149,7 +149,7 @@ fn a_claim_read_back_as_skipping_an_epoch() {
 
 /// Counts what one metric rises by.
 #[derive(Clone)]
-struct Rise(&'static str, Arc<AtomicU64>);
+pub(crate) struct Rise(pub(crate) &'static str, pub(crate) Arc<AtomicU64>);
 
 impl CounterFn for Rise {
     fn increment(&self, value: u64) {
@@ -257,5 +257,5 @@ async fn a_doubled_batch_counts_once() {
     assert_eq!(commits(&log, 0).await, [1]);
     let stood = cursor(&log, 0).await;
     faults.with_core(|core| core.truncate(0, 2));
-    assert!(matches!(log.reader(Start::Cursor(stood)), Err(ReadError::Truncated { .. })));
+    assert!(matches!(log.reader(Start::Cursor(stood)).await, Err(ReadError::Truncated { .. })));
 }

@@ -10,6 +10,8 @@ use schemas::commit::{Actor, CommandRef, Commit, EventRecord};
 use schemas::ids::Tenant;
 use tempfile::TempDir;
 
+use super::topic::Topic;
+
 pub(crate) const SHARDS: u16 = 3;
 
 /// The backends that keep the contract.
@@ -19,23 +21,38 @@ pub(crate) enum Backend {
     Embedded,
     /// With segments so small that a test of a few hundred records fills several, and nearly no tail.
     SmallSegments,
+    /// One broker.
+    Kafka,
+    /// A cluster of three, every record three times.
+    ThreeNodes,
 }
 
-/// A log, and its directory if it has one.
+/// A log, and its directory or topic if it has one.
 pub(crate) struct Fixture {
     pub(crate) log: Log,
     _dir: Option<TempDir>,
+    _topic: Option<Topic>,
 }
 
 impl Backend {
-    pub(crate) fn open(self) -> Fixture {
-        if self == Self::Memory {
-            let options = MemoryOptions { shards: SHARDS, ..MemoryOptions::default() };
-            return Fixture { log: Log::memory(options), _dir: None };
+    pub(crate) async fn open(self) -> Fixture {
+        let disk = |options: fn(&Path) -> EmbeddedOptions| {
+            let dir = quick_dir();
+            Fixture { log: Log::open(options(dir.path())).unwrap(), _dir: Some(dir), _topic: None }
+        };
+        match self {
+            Self::Memory => {
+                let options = MemoryOptions { shards: SHARDS, ..MemoryOptions::default() };
+                Fixture { log: Log::memory(options), _dir: None, _topic: None }
+            }
+            Self::Embedded => disk(options),
+            Self::SmallSegments => disk(small),
+            Self::Kafka | Self::ThreeNodes => {
+                let topic = if self == Self::Kafka { Topic::one_node() } else { Topic::three_nodes() };
+                Log::kafka_init(topic.options()).await.unwrap();
+                Fixture { log: topic.log().await, _dir: None, _topic: Some(topic) }
+            }
         }
-        let dir = quick_dir();
-        let options = if self == Self::Embedded { options(dir.path()) } else { small(dir.path()) };
-        Fixture { log: Log::open(options).unwrap(), _dir: Some(dir) }
     }
 }
 
@@ -110,7 +127,7 @@ pub(crate) async fn claim(log: &Log, shard: u16) -> Claimed {
 
 /// Everything that counts from `start` on.
 pub(crate) async fn read_all(log: &Log, start: Start) -> Vec<Counted> {
-    let mut reader = log.reader(start).unwrap();
+    let mut reader = log.reader(start).await.unwrap();
     let mut counted = Vec::new();
     loop {
         let more = reader.next(100).await.unwrap();

@@ -30,7 +30,7 @@ pub(crate) async fn run(dir: &Path, args: &EventsArgs) -> anyhow::Result<()> {
         tenant: args.tenant.clone(),
         correlation: args.correlation.clone(),
     };
-    let mut feed = Feed::new(log, from, filter)?;
+    let mut feed = Feed::new(log, from, filter).await?;
     while let Some(lines) = feed.next().await? {
         for line in lines {
             out::line(line)?;

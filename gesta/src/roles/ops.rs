@@ -115,7 +115,7 @@ async fn events(
     let types = asked.r#type.iter().flat_map(|types| types.split(',')).map(str::to_owned).collect();
     let filter =
         Filter { types, subject: asked.subject, tenant: asked.tenant, correlation: asked.correlation };
-    match Feed::new(log, from, filter) {
+    match Feed::new(log, from, filter).await {
         Ok(feed) => stream(feed, asked.follow, ops.stop),
         Err(error @ FeedError::Generation { .. }) => problem(Code::InvalidToken, &error.to_string()),
         Err(error) => problem(Code::ShardStopped, &error.to_string()),

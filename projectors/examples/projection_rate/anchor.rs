@@ -53,9 +53,12 @@ pub(crate) async fn assert_same(url: &str) -> Result<()> {
 pub(crate) struct Readers(Vec<Reader>);
 
 impl Readers {
-    pub(crate) fn new(log: &Log) -> Result<Self> {
-        let shards = 0..log.genesis().shards;
-        Ok(Self(shards.map(|shard| log.reader(Start::Beginning(shard))).collect::<Result<_, _>>()?))
+    pub(crate) async fn new(log: &Log) -> Result<Self> {
+        let mut readers = Vec::new();
+        for shard in 0..log.genesis().shards {
+            readers.push(log.reader(Start::Beginning(shard)).await?);
+        }
+        Ok(Self(readers))
     }
 
     /// Passes over everything that the log holds.

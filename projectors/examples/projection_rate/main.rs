@@ -104,7 +104,7 @@ impl Bench {
         let log = Log::memory(MemoryOptions { shards: SHARDS, ..MemoryOptions::default() });
         let load = Load::new(log, keys).await?;
         let task = tokio::spawn(run(load.log.clone(), pool.clone(), options, cancel.clone()));
-        let readers = anchor::Readers::new(&load.log)?;
+        let readers = anchor::Readers::new(&load.log).await?;
         let mut bench = Self { url, pool, load, readers, names, status, cancel, task };
         let begun = bench.load.begun(0..keys, true);
         bench.apply(begun).await?;

@@ -39,8 +39,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn new(log: &Log, units: Vec<Box<dyn Unit>>, cursor: Cursor) -> Result<Self, Failure> {
-        let reader = log.reader(Start::Cursor(cursor))?;
+    pub(crate) async fn new(log: &Log, units: Vec<Box<dyn Unit>>, cursor: Cursor) -> Result<Self, Failure> {
+        let reader = log.reader(Start::Cursor(cursor)).await?;
         Ok(Self { units, cursor, reader, ahead: VecDeque::new() })
     }
 

@@ -164,7 +164,11 @@ impl Runner {
             }
             by_cursor.entry(cursor.next_offset).or_insert_with(|| (cursor, Vec::new())).1.push(unit);
         }
-        by_cursor.into_values().map(|(cursor, units)| Group::new(&context.log, units, cursor)).collect()
+        let mut groups = Vec::new();
+        for (cursor, units) in by_cursor.into_values() {
+            groups.push(Group::new(&context.log, units, cursor).await?);
+        }
+        Ok(groups)
     }
 
     /// Groups that met go on together.

@@ -1,0 +1,11 @@
+//! Tests that start and kill brokers of their own. Apart from the contract's, because a process that is about
+//! to start another one holds its locks on files for a moment longer, and those tests open what they closed.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod contract {
+    mod brokers;
+    #[expect(dead_code, reason = "shared with the contract's tests, which use the rest")]
+    mod support;
+    #[expect(dead_code, reason = "shared with the contract's tests, which use the rest")]
+    mod topic;
+}

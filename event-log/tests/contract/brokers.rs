@@ -1,0 +1,193 @@
+//! Brokers that die while records are on their way.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use event_log::{AppendError, Claimed, KafkaError, KafkaOptions, Log, Record};
+
+use super::support::{append, claim, commits, cursor, record};
+use super::topic::{PATIENCE, Topic};
+
+/// Commits proven between two kills; a multiple of a batch.
+const BETWEEN_KILLS: usize = 300;
+
+/// Brokers of a test's own, to be ended.
+pub(crate) struct Brokers {
+    instance: String,
+    pub(crate) addresses: String,
+}
+
+impl Brokers {
+    /// One node, or three.
+    pub(crate) fn start(name: &str, nodes: u32) -> Self {
+        // Found by its process by `kafka.sh sweep test`, should this one be ended in the middle.
+        let kind = if nodes == 3 { "three/" } else { "" };
+        let instance = format!("{kind}test/{}/{name}", std::process::id());
+        let addresses = run(&["start", &instance]);
+        Self { instance, addresses }
+    }
+
+    pub(crate) fn kill(&self, node: u32) {
+        run(&["kill", &self.instance, &node.to_string()]);
+    }
+
+    /// Starts again what was killed, at the same addresses.
+    pub(crate) fn restart(&self) {
+        assert_eq!(run(&["start", &self.instance]), self.addresses);
+    }
+}
+
+impl Drop for Brokers {
+    fn drop(&mut self) {
+        run(&["reset", &self.instance]);
+    }
+}
+
+fn run(arguments: &[&str]) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/kafka.sh");
+    let mut command = Command::new(script);
+    let output = command.args(arguments).env_remove("GESTA_KAFKA_BROKERS").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Initialises as an operator does: again while the brokers are still about starting.
+async fn initialise(topic: &Topic) {
+    let started = Instant::now();
+    while let Err(error) = Log::kafka_init(topic.options()).await {
+        let again = error.is_outage() || matches!(error, KafkaError::Append(_));
+        assert!(again && started.elapsed() < 4 * PATIENCE, "{error}");
+    }
+}
+
+/// Opens as a role does: again while the brokers are away.
+async fn opened(options: &KafkaOptions) -> Log {
+    let started = Instant::now();
+    loop {
+        match Log::kafka(options.clone()).await {
+            Ok(log) => return log,
+            Err(error) => assert!(error.is_outage() && started.elapsed() < 4 * PATIENCE, "{error}"),
+        }
+    }
+}
+
+/// Claims as an owner does: again after whatever says that it may.
+async fn claim_again(log: &Log) -> Claimed {
+    let started = Instant::now();
+    loop {
+        match log.claim(0, "").await {
+            Ok(claimed) => return claimed,
+            Err(error) => assert!(started.elapsed() < 4 * PATIENCE, "{error}"),
+        }
+    }
+}
+
+/// Appends until `enough` commits are proven. Every report is the expected offset or unconfirmed.
+/// Gives the numbers of what was proven, and how often the proof broke.
+async fn flood(log: &Log, enough: usize, mut between: impl FnMut(usize)) -> (Vec<u64>, usize) {
+    let (mut proven, mut breaks, mut next) = (Vec::new(), 0, 1);
+    let mut owner = claim_again(log).await.ownership;
+    while proven.len() < enough {
+        between(proven.len());
+        let numbers = next..next + 5;
+        next += 5;
+        let first = owner.next_seq();
+        let records: Vec<Record> = numbers.clone().map(|n| record(&mut owner, n)).collect();
+        match log.append(0, records).await {
+            Ok(offsets) => {
+                for (seq, offset) in (first..).zip(offsets) {
+                    assert_eq!(offset, owner.offset_of(seq), "nobody else writes");
+                    owner.report(seq, Some(offset)).unwrap();
+                }
+                proven.extend(numbers);
+            }
+            Err(AppendError::Unconfirmed { .. }) => {
+                breaks += 1;
+                owner = claim_again(log).await.ownership;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    (proven, breaks)
+}
+
+/// PLAT-1: what was proven is there after every kill of a broker, once and in order; nothing else
+/// comes in between but what is unconfirmed.
+async fn survive(brokers: &Brokers, kills: &'static [u32]) {
+    let topic = Topic::at(brokers.addresses.clone());
+    let mut options = topic.options();
+    options.settings.insert("message.timeout.ms".into(), "15000".into());
+    initialise(&topic).await;
+    let log = opened(&options).await;
+    let (kill, killed) = std::sync::mpsc::channel::<u32>();
+    let (proven, breaks) = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for node in killed {
+                brokers.kill(node);
+                brokers.restart();
+            }
+        });
+        let flooded = tokio::task::block_in_place(|| {
+            let enough = BETWEEN_KILLS * (kills.len() + 1);
+            let mut kills = kills.iter();
+            tokio::runtime::Handle::current().block_on(flood(&log, enough, |done| {
+                if done > 0 && done % BETWEEN_KILLS == 0 {
+                    kills.next().into_iter().for_each(|node| kill.send(*node).unwrap());
+                }
+            }))
+        });
+        drop(kill);
+        flooded
+    });
+    let there = commits(&opened(&options).await, 0).await;
+    let mut sorted = there.clone();
+    sorted.dedup();
+    assert!(sorted.is_sorted() && sorted.len() == there.len(), "each commit once, in order");
+    let lost: Vec<_> = proven.iter().filter(|n| there.binary_search(n).is_err()).collect();
+    assert!(lost.is_empty(), "{lost:?} were proven and are gone; the proof broke {breaks} times");
+    assert_eq!(commits(&log, 0).await, there, "who saw it all sees the same");
+}
+
+/// PLAT-1
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_is_killed_during_appends() {
+    let brokers = tokio::task::spawn_blocking(|| Brokers::start("killed", 1)).await.unwrap();
+    survive(&brokers, &[1, 1]).await;
+}
+
+/// PLAT-1
+#[tokio::test(flavor = "multi_thread")]
+async fn leaders_are_killed_during_appends() {
+    let brokers = tokio::task::spawn_blocking(|| Brokers::start("killed", 3)).await.unwrap();
+    survive(&brokers, &[1, 2, 3]).await;
+}
+
+/// PLAT-1: while the brokers are away a batch ends unconfirmed, readers wait, and all go on by themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_waited_out() {
+    let brokers = tokio::task::spawn_blocking(|| Brokers::start("away", 1)).await.unwrap();
+    let topic = Topic::at(brokers.addresses.clone());
+    let mut options = topic.options();
+    options.settings.insert("message.timeout.ms".into(), "9500".into());
+    initialise(&topic).await;
+    let log = opened(&options).await;
+    let mut owner = claim(&log, 0).await.ownership;
+    append(&log, &mut owner, [1]).await;
+    let stood = cursor(&log, 0).await;
+    brokers.kill(1);
+    let unproven = vec![record(&mut owner, 2)];
+    let refused = log.append(0, unproven).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Unconfirmed { .. }), "{refused}");
+    let waiting = log.reader(event_log::Start::Cursor(stood));
+    let waiting = tokio::time::timeout(Duration::from_secs(1), waiting).await;
+    assert!(waiting.is_err(), "an outage is no damage");
+    let claiming = tokio::spawn({
+        let log = log.clone();
+        async move { claim_again(&log).await }
+    });
+    brokers.restart();
+    let mut owner = claiming.await.unwrap().ownership;
+    append(&log, &mut owner, [3]).await;
+    let there = commits(&log, 0).await;
+    assert!([vec![1, 3], vec![1, 2, 3]].contains(&there), "{there:?}");
+}
