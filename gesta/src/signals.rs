@@ -15,12 +15,15 @@ pub(crate) fn stop_token() -> std::io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let first = stop.clone();
     tokio::spawn(async move {
+        // Something else than a signal may have cancelled the token: that end is in order, and goes on.
+        let mut signals = 0;
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            if first.is_cancelled() {
+            signals += 1;
+            if signals > 1 {
                 tracing::warn!("second signal; ending at once");
                 std::process::exit(INTERRUPTED);
             }

@@ -6,10 +6,14 @@ use std::sync::LazyLock;
 
 use ignore::types::{Types, TypesBuilder};
 
+/// Types of the table that say what a file is for, not in what it is written.
+const NO_LANGUAGES: [&str; 3] = ["license", "lock", "readme"];
+
 static TYPES: LazyLock<Types> = LazyLock::new(|| {
     let mut defaults = TypesBuilder::new();
     defaults.add_defaults();
     let mut known = defaults.definitions();
+    known.retain(|definition| !NO_LANGUAGES.contains(&definition.name()));
     known.sort_by(|one, other| one.name().cmp(other.name()));
     // The table has several names for one pattern (`markdown`, `md`); the first counts, so that every
     // worker says the same.
@@ -47,6 +51,8 @@ mod tests {
             ("go.mod/x.go", "go"),
             ("b.java", "java"),
             ("a.md", "markdown"),
+            ("README.md", "markdown"),
+            ("package-lock.json", "json"),
             ("LOG.xyz", OTHER),
         ] {
             assert_eq!(language(Path::new(path)), name, "{path}");

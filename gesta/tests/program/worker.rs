@@ -1,15 +1,21 @@
 //! How a worker ends, and what it refuses to do.
 
+use std::process::Stdio;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::database::Database;
-use crate::gesta::{Gesta, slow_inventory, until};
+use crate::gesta::{Gesta, Running, program, slow_inventory, until};
 
 async fn agent(gesta: &Gesta, id: &Value, state: &str) {
-    let query = format!("{{ agent(id: {id}) {{ state }} }}");
-    until(&format!("agent in state {state}"), || async {
-        (gesta.query(&query).await["agent"]["state"] == state).then_some(())
+    agent_shows(gesta, id, "state", state).await;
+}
+
+async fn agent_shows(gesta: &Gesta, id: &Value, field: &str, value: &str) {
+    let query = format!("{{ agent(id: {id}) {{ {field} }} }}");
+    until(&format!("{field} {value} of the agent"), || async {
+        (gesta.query(&query).await["agent"][field] == value).then_some(())
     })
     .await;
 }
@@ -29,6 +35,27 @@ async fn a_worker_told_to_stop_finishes_what_it_has_begun() {
     assert_eq!(worker.end().await, Some(0));
     agent(&gesta, &started["worker"], "COMPLETED").await;
     gesta.task_in(&id, "SUCCEEDED").await;
+    assert_eq!(gesta.stop().await, Some(0));
+}
+
+/// Whoever started it is gone, and says so by a signal too: that is one end, and an orderly one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_beside_another_reason_to_stop_cuts_nothing_off() {
+    let (data, repo, database) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Database::new().await);
+    let gesta = Gesta::start(data.path(), &database.url()).await;
+    let id = gesta.task(slow_inventory(repo.path(), 20, 20)).await;
+    let fixed =
+        ["worker", "--url", &gesta.url, "--queues", "slow", "--output", "ndjson", "--stop-with-stdin"];
+    let mut command = program(&[&fixed[..], &["--grace", "60s"]].concat());
+    command.stdin(Stdio::piped());
+    let mut worker = Running::start(command);
+    let started = worker.says("started").await;
+    drop(worker.process.stdin.take());
+    agent_shows(&gesta, &started["worker"], "availability", "DRAINING").await;
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.says("succeeded").await["task"], id.as_str());
+    assert_eq!(worker.end().await, Some(0));
     assert_eq!(gesta.stop().await, Some(0));
 }
 
