@@ -45,7 +45,11 @@ pub(crate) async fn run(context: Arc<Context>, shard: u16, cancel: CancellationT
     loop {
         let mut runner = Runner::new(Arc::clone(&context), shard);
         let ended = tokio::select! {
-            () = cancel.cancelled() => return Ok(()),
+            () = cancel.cancelled() => {
+                // What is being written is not torn down; should it fail, the log repeats it.
+                runner.settle().await.ok();
+                return Ok(());
+            }
             ended = AssertUnwindSafe(runner.follow()).catch_unwind() => ended.unwrap_or_else(|panic| Err(panicked(&*panic))),
         };
         if runner.committed {

@@ -3,9 +3,9 @@
 use event_log::memory::Fault;
 use projectors::{Options, State, rebuild};
 use rstest::rstest;
-use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 
+use crate::database::connect;
 use crate::equality::long;
 use crate::fixture::{DEADLINE, Fixture};
 use crate::history::Step;
@@ -93,7 +93,7 @@ async fn a_refused_transaction_leaves_neither_rows_nor_cursor(#[case] refused: &
     let mut fixture = Fixture::new(2).await;
     let all = long(20, 600);
     fixture.append(&all).await;
-    let mut conn = PgConnection::connect(&fixture.url).await.unwrap();
+    let mut conn = connect(&fixture.url).await;
     let trigger = format!(
         "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'check_violation'; END $$;
@@ -118,7 +118,7 @@ async fn cut_connections_are_waited_out() {
     let (running, all) = (fixture.start(small()), long(40, 3_000));
     for steps in all.chunks(150) {
         fixture.append(steps).await;
-        let mut conn = PgConnection::connect(&fixture.url).await.unwrap();
+        let mut conn = connect(&fixture.url).await;
         let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
              WHERE datname = current_database() AND application_name = 'gesta projectors'";
         sqlx::raw_sql(cut).execute(&mut conn).await.unwrap();
@@ -136,7 +136,7 @@ async fn an_outage_shows_and_ends_by_itself() {
     fixture.applied(1).await;
     let database = fixture.url.rsplit_once('/').unwrap().1.to_owned();
     let server = std::env::var("GESTA_POSTGRES_URL").unwrap();
-    let mut admin = PgConnection::connect(&server).await.unwrap();
+    let mut admin = connect(&server).await;
     let away = format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false");
     sqlx::raw_sql(sqlx::AssertSqlSafe(away)).execute(&mut admin).await.unwrap();
     sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test stops at the first surprise")]
 
+#[path = "../../../migrations/tests/stores/database.rs"]
 mod database;
 mod equality;
 mod faults;
