@@ -93,7 +93,8 @@ impl Status {
         self.shared.applied.subscribe()
     }
 
-    /// Whether reads may be served: the projections have begun and none is paused or stopped.
+    /// Whether reads may be served: every projection of every shard has begun and none is paused or
+    /// stopped.
     ///
     /// # Errors
     /// What is wrong, for the operator, one line per shard.
@@ -112,8 +113,17 @@ impl Status {
         if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
     }
 
-    pub(crate) fn set_waiting(&self, waiting: Option<String>) {
-        *lock(&self.shared.waiting) = waiting;
+    pub(crate) fn set_waiting(&self, waiting: String) {
+        *lock(&self.shared.waiting) = Some(waiting);
+    }
+
+    /// The projections `names` begin in every shard. None of them counts as ready before it says so,
+    /// even if its shard has not said anything yet.
+    pub(crate) fn begin(&self, shards: u16, names: &[&'static str]) {
+        for shard in 0..shards {
+            self.update(shard, names, |_| {});
+        }
+        *lock(&self.shared.waiting) = None;
     }
 
     pub(crate) fn update(&self, shard: u16, names: &[&'static str], change: impl Fn(&mut Progress)) {
@@ -155,4 +165,25 @@ fn measure(progress: &Progress) {
     metrics::gauge!("gesta_projection_stopped", &labels).set(f64::from(u8::from(stopped)));
     let paused = matches!(progress.state, State::Paused(_));
     metrics::gauge!("gesta_projection_paused", &labels).set(f64::from(u8::from(paused)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ready is said only when every shard of the log has begun, not when none has spoken yet.
+    #[test]
+    fn ready_waits_for_every_shard() {
+        let status = Status::default();
+        assert!(status.ready().unwrap_err().contains("not begun"));
+        status.set_waiting("waiting for Postgres".into());
+        assert_eq!(status.ready().unwrap_err(), "waiting for Postgres");
+        status.begin(2, &["task_list"]);
+        for shard in 0..2 {
+            let waited_for = format!("task_list of shard {shard} has not begun");
+            assert!(status.ready().unwrap_err().contains(&waited_for), "{:?}", status.ready());
+            status.update(shard, &["task_list"], |progress| progress.state = State::Running);
+        }
+        assert_eq!(status.ready(), Ok(()));
+    }
 }

@@ -1,6 +1,5 @@
 //! The projections: from the log into Postgres.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ::projectors::{Options, Progress, Status};
@@ -67,21 +66,17 @@ async fn project(
     let status = options.status.clone();
     tokio::select! {
         ended = ::projectors::run(log.clone(), pool, options, halt) => Ok(ended?),
-        () = tell(&status, log.genesis().shards, health) => Ok(()),
+        () = tell(&status, health) => Ok(()),
     }
 }
 
 /// Keeps `/readyz` told how the projections are.
-async fn tell(status: &Status, shards: u16, health: &Health) {
+async fn tell(status: &Status, health: &Health) {
     let behind = |progress: &Progress| {
         progress.lag_records() > MAX_LAG_RECORDS && progress.lag(chrono::Utc::now()) > MAX_LAG
     };
     loop {
-        let begun = status.all().iter().map(|progress| progress.shard).collect::<BTreeSet<_>>().len();
         match status.ready() {
-            Ok(()) if begun < usize::from(shards) => {
-                health.waiting(PROJECTIONS, format!("{begun} of {shards} shards have begun"))
-            }
             Err(reasons) => health.waiting(PROJECTIONS, first(&reasons)),
             Ok(()) => match status
                 .all()

@@ -91,7 +91,8 @@ pub async fn run(
         until_end: options.until_end,
         status,
     });
-    context.status.set_waiting(None);
+    let names: Vec<_> = context.units.iter().flat_map(|unit| unit::names(unit)).copied().collect();
+    context.status.begin(shards, &names);
     let mut runners = JoinSet::new();
     for shard in 0..shards {
         let (context, cancel) = (Arc::clone(&context), cancel.clone());
@@ -130,7 +131,7 @@ async fn database(pool: &PgPool, options: &Options) -> Result<u32, RunError> {
             (Err(VersionError::Database(error)), _) => error.to_string(),
         };
         tracing::warn!(problem, "waiting for Postgres");
-        options.status.set_waiting(Some(format!("waiting for Postgres: {problem}")));
+        options.status.set_waiting(format!("waiting for Postgres: {problem}"));
         tokio::time::sleep(RETRY).await;
     }
 }
