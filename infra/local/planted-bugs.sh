@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# `make planted-bugs [BUGS="name …"]`: plants each bug of tests/planted-bugs, one at a time, into a copy of this checkout
+# and runs the tests that shall catch it. Fails when a bug survives, or when a patch does not apply or compile any more.
+
+# shellcheck source=infra/local/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+BUGS_FOLDER=$ROOT/tests/planted-bugs
+WORK=$LOCAL/planted-bugs
+TREE=$WORK/tree
+OUTPUT=$WORK/output.txt
+# The copy must not be taken for a part of this repository: git would look for the patched files at its root.
+export GIT_CEILING_DIRECTORIES=$WORK
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$WORK/target}
+
+# copy_tree: what git knows or would take, with its times, so that cargo builds only what a patch touched.
+copy_tree() {
+    rm -rf "$TREE"
+    mkdir -p "$TREE"
+    (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf -) | tar -xf - -C "$TREE"
+}
+
+# field NAME PATCH: a line of a patch's head.
+field() { sed -n "s/^$1: *//p;/^diff /q" "$2"; }
+
+# caught_by: the tests that failed, the first three of them.
+caught_by() {
+    sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$OUTPUT" | awk 'NR <= 3 { printf "%s%s", sep, $0; sep = ", " } END { if (NR > 3) printf " and %d more", NR - 3 }'
+}
+
+# try_bug PATCH: 0 when it is caught. Says what became of it.
+try_bug() {
+    local patch=$1 name started=$SECONDS suite caught code=0
+    name=$(basename "$patch" .patch)
+    suite=$(field Suite "$patch")
+    [ -n "$suite" ] || die "$patch: no line that says Suite:"
+    if ! git -C "$TREE" apply "$patch"; then
+        printf '%-34s DOES NOT APPLY\n' "$name"
+        return 1
+    fi
+    # shellcheck disable=SC2086 # a suite is several words
+    if ! (cd "$TREE" && cargo test --locked --no-run ${suite%% -- *}) >"$OUTPUT" 2>&1; then
+        tail -n 30 "$OUTPUT" >&2
+        printf '%-34s DOES NOT COMPILE\n' "$name"
+        code=1
+    else
+        # shellcheck disable=SC2086
+        (cd "$TREE" && cargo test --locked $suite) >"$OUTPUT" 2>&1 || true
+        caught=$(caught_by)
+        if [ -n "$caught" ]; then
+            printf '%-34s caught by %s (%s s)\n' "$name" "$caught" $((SECONDS - started))
+        else
+            tail -n 5 "$OUTPUT" >&2
+            printf '%-34s SURVIVES %s\n' "$name" "$suite"
+            code=1
+        fi
+    fi
+    git -C "$TREE" apply --reverse "$patch"
+    return $code
+}
+
+main() {
+    local patch name tried=0 survived=0
+    command -v cargo >/dev/null 2>&1 || die "cargo is missing: https://rustup.rs"
+    copy_tree
+    for patch in "$BUGS_FOLDER"/*.patch; do
+        name=$(basename "$patch" .patch)
+        case " ${BUGS:-$name} " in *" $name "*) ;; *) continue ;; esac
+        tried=$((tried + 1))
+        try_bug "$patch" || survived=$((survived + 1))
+    done
+    rm -rf "$TREE"
+    [ "$tried" -gt 0 ] || die "no planted bug is called so: ${BUGS:-}"
+    say "planted bugs: $tried, caught: $((tried - survived))"
+    [ "$survived" = 0 ]
+}
+
+main
