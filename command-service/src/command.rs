@@ -134,6 +134,8 @@ pub struct Accepted {
     pub leases: Vec<Lease>,
     /// For a renewal or heartbeat: the instant to which the lease or liveness runs.
     pub runs_until: Option<DateTime<Utc>>,
+    /// For a renewal of a task that shall be cancelled: the end of its grace.
+    pub grace_until: Option<DateTime<Utc>>,
 }
 
 /// The answer to a submission: ok, failed or unknown.

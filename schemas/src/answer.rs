@@ -25,6 +25,11 @@ pub struct CommandAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "millis::option")]
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub runs_until: Option<DateTime<Utc>>,
+    /// For a renewal of a task that somebody wants cancelled: stop, and acknowledge before this instant;
+    /// then the task is cancelled without its worker.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "millis::option")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub grace_until: Option<DateTime<Utc>>,
     /// For an assignment: the task with its lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<LeasedTask>,

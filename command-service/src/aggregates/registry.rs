@@ -185,6 +185,15 @@ impl State {
             Self::Agent(agent) => agent.alive_until(),
         }
     }
+
+    /// The end of the grace in which what somebody wants cancelled may stop by itself.
+    #[must_use]
+    pub fn grace_until(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Task(task) => task.grace_until(),
+            Self::Agent(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ fn accept(command: &CommandType, dry_run: bool, accepted: Accepted) -> Reply {
             events: accepted.events.into_iter().map(event).collect(),
             position,
             runs_until: accepted.runs_until,
+            grace_until: accepted.grace_until,
             task: tasks.pop(),
             dry_run,
         })),

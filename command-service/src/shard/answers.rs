@@ -32,7 +32,9 @@ impl Shard {
                 accepted.version = *version;
                 accepted.events.push(summary(home, *version, kind));
                 if RUNNING_EVENTS.contains(kind) {
-                    accepted.runs_until = self.streams.proven(home).and_then(|e| e.state.runs_until());
+                    let entry = self.streams.proven(home);
+                    accepted.runs_until = entry.and_then(|entry| entry.state.runs_until());
+                    accepted.grace_until = entry.and_then(|entry| entry.state.grace_until());
                 }
             }
             Outcome::Many(many) => {
@@ -58,6 +60,7 @@ impl Shard {
             replayed: false,
             leases: Vec::new(),
             runs_until: None,
+            grace_until: None,
         }
     }
 

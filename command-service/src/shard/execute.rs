@@ -206,6 +206,7 @@ impl Shard {
         let entry = self.streams.current(home);
         accepted.version = entry.map_or(0, |entry| entry.version);
         accepted.runs_until = entry.and_then(|entry| entry.state.runs_until());
+        accepted.grace_until = entry.and_then(|entry| entry.state.grace_until());
         let proven = !self.streams.is_ahead(home);
         let renewal = matches!(pending.submission.command.name(), "task.renew" | "agent.heartbeat");
         let claim = claim_of(&pending.submission).is_some();

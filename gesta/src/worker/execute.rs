@@ -11,10 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::inventory::{self, WorkError};
 use super::report::Report;
-use crate::client::{CallError, Client};
-
-/// Asks whether a task is to be cancelled.
-const CANCEL: &str = "query Cancel($id: ID!) { task(id: $id) { cancelRequestedAt } }";
+use crate::client::{CallError, Client, Reply};
 
 /// How a task ended for this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,8 +117,8 @@ impl Execution {
                 done = &mut work => return Ok(done.unwrap_or_else(|error| Err(WorkError::Broken(error.to_string())))),
                 _ = renewals.tick() => {
                     renewed += 1;
-                    self.keep(self.send(&patient, "renew", &format!("{renewed}"), json!({})).await)?;
-                    if self.cancel_requested().await {
+                    let sent = self.send(&patient, "renew", &format!("{renewed}"), json!({})).await;
+                    if self.keep(sent)?.is_some_and(|answer| answer.body["graceUntil"].is_string()) {
                         return Ok(Err(WorkError::Cancelled));
                     }
                 }
@@ -137,35 +134,33 @@ impl Execution {
         }
     }
 
-    /// Whether someone wants the task cancelled. Only the read side tells, so no answer means no: the
-    /// grace period ends a task whose worker does not hear of it.
-    async fn cancel_requested(&self) -> bool {
-        let asked =
-            self.client.with_patience(Duration::ZERO).query(CANCEL, json!({ "id": self.lease.id })).await;
-        asked.is_ok_and(|data| data.pointer("/task/cancelRequestedAt").is_some_and(|at| !at.is_null()))
-    }
-
     /// A service that cannot be reached now may be there before the lease is over; a refusal is final.
-    fn keep(&self, sent: Result<(), CallError>) -> Result<(), CallError> {
+    fn keep(&self, sent: Result<Reply, CallError>) -> Result<Option<Reply>, CallError> {
         match sent {
             Err(error) if error.retryable() => {
                 tracing::warn!(task = %self.lease.id, %error, "the lease could not be renewed yet");
-                Ok(())
+                Ok(None)
             }
-            other => other,
+            other => other.map(Some),
         }
     }
 
     async fn act(&self, verb: &str, body: Value) -> Result<(), CallError> {
-        self.send(&self.client, verb, "", body).await
+        self.send(&self.client, verb, "", body).await.map(drop)
     }
 
     /// The key names task, lease and verb, so a repetition is the same command.
-    async fn send(&self, client: &Client, verb: &str, what: &str, mut body: Value) -> Result<(), CallError> {
+    async fn send(
+        &self,
+        client: &Client,
+        verb: &str,
+        what: &str,
+        mut body: Value,
+    ) -> Result<Reply, CallError> {
         let LeasedTask { id, fencing_token, .. } = &self.lease;
         body["fencingToken"] = json!(fencing_token);
         let key = format!("{verb}{what}-{fencing_token}-{id}");
-        client.command(&format!("tasks/{id}/{verb}"), &key, &body).await.map(drop)
+        client.command(&format!("tasks/{id}/{verb}"), &key, &body).await
     }
 
     /// What a refused command means for the task.

@@ -80,4 +80,13 @@ impl Task {
     pub fn lease_until(&self) -> Option<DateTime<Utc>> {
         self.life.lease().map(|lease| lease.expires_at)
     }
+
+    /// The end of its grace, while it runs and somebody wants it cancelled.
+    #[must_use]
+    pub fn grace_until(&self) -> Option<DateTime<Utc>> {
+        match &self.life {
+            Life::Running(running) => running.cancel.as_ref().map(|cancel| cancel.grace_until),
+            _ => None,
+        }
+    }
 }

@@ -114,6 +114,26 @@ fn an_early_renewal_writes_nothing() {
     assert_eq!(bench.shard.take_counts().lease_renewals, 1);
 }
 
+/// TASK-7, M-8: a renewal, whether it writes or not, tells the worker that the task shall stop, and until when.
+#[test]
+fn a_renewal_tells_of_a_cancellation() {
+    let mut bench = Bench::new(false);
+    bench.done(create("a"));
+    let lease = bench.lease("k-1");
+    let renew = RenewLease { fencing_token: lease.fencing_token };
+    bench.done(submission(&lease.task, "s", StartTask { fencing_token: lease.fencing_token }));
+    assert_eq!(bench.done(submission(&lease.task, "r-1", renew.clone())).grace_until, None);
+    let cancel = CancelTask { reason: None };
+    assert_eq!(bench.done(submission(&lease.task, "c", cancel)).grace_until, None, "no renewal");
+    let grace_until = Some(bench.now + chrono::TimeDelta::seconds(30));
+    assert_eq!(bench.done(submission(&lease.task, "r-2", renew.clone())).grace_until, grace_until);
+    bench.pass(chrono::TimeDelta::seconds(20));
+    for replayed in [false, true] {
+        let late = bench.done(submission(&lease.task, "r-3", renew.clone()));
+        assert_eq!((late.grace_until, late.events.len(), late.replayed), (grace_until, 1, replayed));
+    }
+}
+
 #[test]
 fn a_dry_run_decides_and_writes_nothing() {
     let mut bench = Bench::new(true);
