@@ -100,8 +100,8 @@ pub(crate) struct Lost {
     offset: u64,
     epoch: u64,
     nonce: u128,
-    /// Virtual time from which what its owner sent is lost as well.
-    cut_off: u64,
+    /// Virtual time from which what its owner sent is lost as well; none if nobody had read it back yet.
+    cut_off: Option<u64>,
 }
 
 /// Whether a batch may land.
@@ -187,10 +187,12 @@ impl World {
         self.follower = (Cursor::beginning(self.core.genesis(), 0), None);
         self.seen.lost_claims += 1;
         let cut_off = self.now + self.chance.within(100, 2_000);
+        let cut_off = self.nodes.iter().any(|node| node.owns(claim.nonce)).then_some(cut_off);
         self.lost.push(Lost { offset, epoch: claim.epoch, nonce: claim.nonce, cut_off });
         // Somebody claims again soon, not always the one who lost it.
         let node = usize::try_from(self.chance.below(NODES as u64)).unwrap();
-        self.take_over(node);
+        let within = *self.chance.pick(&[10, 300]).unwrap();
+        self.take_over(node, within);
     }
 
     pub(crate) fn is_lost(&self, nonce: u128) -> bool {
@@ -199,13 +201,17 @@ impl World {
 
     /// Whether a batch with this nonce may land now. Where exactly one record took the place of a lost
     /// claim, the first record of that claim's owner would stand where it must, and no offset could tell
-    /// (docs/guarantees.md §3); so it comes later, or never.
+    /// (docs/guarantees.md §3); so it comes later, or never. Who had not read its claim back yet is told
+    /// by the nonce, and has no such excuse.
     pub(crate) fn passage(&mut self, nonce: u128) -> Passage {
         let end = self.end();
-        let Some(lost) = self.lost.iter().find(|lost| lost.nonce == nonce) else { return Passage::Open };
+        let lost = self.lost.iter().find(|lost| lost.nonce == nonce);
+        let Some((lost, cut_off)) = lost.and_then(|lost| Some((lost, lost.cut_off?))) else {
+            return Passage::Open;
+        };
         match end.next_offset == lost.offset + 1 && end.nonce != nonce {
             false => Passage::Open,
-            true if self.now < lost.cut_off => Passage::Wait,
+            true if self.now < cut_off => Passage::Wait,
             true => Passage::Shut,
         }
     }
@@ -232,9 +238,9 @@ impl World {
         }
     }
 
-    fn take_over(&mut self, node: usize) {
+    fn take_over(&mut self, node: usize, within: u64) {
         self.input(node, Input::Revoke);
-        let delay = self.chance.within(1, 300);
+        let delay = self.chance.within(1, within);
         self.plan(delay, Event::Boot { node });
     }
 
@@ -261,7 +267,7 @@ impl World {
                 let minutes = *self.chance.pick(&[-60, 60, minutes]).unwrap();
                 self.nodes[node].skew = TimeDelta::minutes(minutes);
             }
-            Trouble::Takeover => self.take_over(node),
+            Trouble::Takeover => self.take_over(node, 1_000),
             Trouble::Race => {
                 let delay = self.chance.within(10, 500);
                 for node in 0..NODES {

@@ -78,7 +78,12 @@ impl World {
     }
 
     pub(crate) fn report(&mut self, sender: Sender, report: Result<Vec<u64>, ()>) {
-        let delay = if report.is_ok() { self.chance.within(1, 15) } else { REPORT_TIMEOUT };
+        let late = sender.claim.is_some() && self.rough(self.weather.claims);
+        let delay = match report {
+            Ok(_) if late => self.chance.within(1, REPORT_TIMEOUT / 2),
+            Ok(_) => self.chance.within(1, 15),
+            Err(()) => REPORT_TIMEOUT,
+        };
         let Sender { node, life, claim } = sender;
         let event = match claim {
             Some((number, attempt, basis)) => {

@@ -122,6 +122,11 @@ impl Node {
         self.shard.as_ref().is_some_and(|shard| shard.status() == Status::Owner)
     }
 
+    /// Whether it believes to own the shard by the claim with this nonce.
+    pub(crate) fn owns(&self, nonce: u128) -> bool {
+        self.is_owner() && self.shard.as_ref().is_some_and(|shard| shard.cursor().nonce == nonce)
+    }
+
     /// What stopped it, if anything did.
     pub(crate) fn stopped(&self) -> Option<String> {
         match self.shard.as_ref()?.status() {
