@@ -118,6 +118,10 @@ impl Node {
         }
     }
 
+    pub(crate) fn is_claiming(&self) -> bool {
+        self.shard.as_ref().is_some_and(|shard| shard.status() == Status::Claiming)
+    }
+
     pub(crate) fn is_owner(&self) -> bool {
         self.shard.as_ref().is_some_and(|shard| shard.status() == Status::Owner)
     }

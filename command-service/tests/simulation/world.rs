@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use command_service::command::Answer;
 use command_service::shard::receipts::CommandKey;
-use command_service::shard::{AppendFailure, Asked, Input, Mode, Output, Status};
+use command_service::shard::{AppendFailure, Asked, Input, Mode, Output};
 use event_log::memory::{BatchId, MemoryCore};
 use event_log::{ClaimAttempt, Cursor, FORMAT, Genesis};
 use uuid::Uuid;
@@ -256,7 +256,10 @@ impl World {
         if self.nodes[node].shard.is_none() {
             self.nodes[node].boot(self.now, &self.core);
         }
-        self.read(node, self.core.end(0));
+        // While a claim is under way nobody reads on past it.
+        if !self.nodes[node].is_claiming() {
+            self.read(node, self.core.end(0));
+        }
         self.input(node, Input::Lead);
     }
 
@@ -346,8 +349,7 @@ impl World {
     /// Whether a claim is the one that its node waits for.
     fn is_current(&self, node: usize, life: u32, number: u32) -> bool {
         let node = &self.nodes[node];
-        let waits = node.shard.as_ref().is_some_and(|shard| shard.status() == Status::Claiming);
-        waits && (node.life, node.claims) == (life, number)
+        node.is_claiming() && (node.life, node.claims) == (life, number)
     }
 
     pub(crate) fn is_exclusive(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What the topic and the cluster must be set to (log.md §1): created so, and compared ever after.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
 use rdkafka::consumer::Consumer as _;
@@ -14,6 +15,10 @@ use super::remote::ASK;
 
 /// Largest batch that the topic takes, in bytes; librdkafka sends at most 1,000,000.
 pub(super) const MAX_MESSAGE_BYTES: usize = 1_048_588;
+/// How long the brokers may take to tell the settings of a topic that was just created.
+const TOLD_WITHIN: Duration = Duration::from_secs(30);
+/// Between two questions for them.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// Copies of every record where there are as many brokers.
 const COPIES: usize = 3;
 
@@ -107,7 +112,7 @@ pub(super) async fn check(
     }
     let name = "broker.session.timeout.ms";
     let session = broker.map(|broker| found(&broker, name)).and_then(|is| is.parse::<u64>().ok());
-    let least = std::time::Duration::from_millis(session.unwrap_or(0)) + MESSAGE_TIMEOUT_MARGIN;
+    let least = Duration::from_millis(session.unwrap_or(0)) + MESSAGE_TIMEOUT_MARGIN;
     let timeout = message_timeout(options)?;
     if timeout <= least {
         let wanted = format!("more than {} ({name} of the brokers + 5000)", least.as_millis());
@@ -123,15 +128,33 @@ async fn describe(
     options: &KafkaOptions,
     broker: i32,
 ) -> Result<Vec<ConfigResource>, KafkaError> {
+    // One by one: librdkafka sends questions about a broker to that broker.
+    let topic = described(admin, options, ResourceSpecifier::Topic(&options.topic)).await?;
+    let broker = described(admin, options, ResourceSpecifier::Broker(broker)).await?;
+    Ok(topic.into_iter().chain(broker).collect())
+}
+
+/// The settings of one of them. A broker that has not heard of a new topic yet tells none of it; so it
+/// is asked again.
+async fn described(
+    admin: &AdminClient<Context>,
+    options: &KafkaOptions,
+    resource: ResourceSpecifier<'_>,
+) -> Result<Option<ConfigResource>, KafkaError> {
     let failed = |error| KafkaError::unreachable(options, "asking for the settings of the topic", error);
     let within = AdminOptions::new().request_timeout(Some(ASK));
-    let mut told = Vec::new();
-    // One by one: librdkafka sends questions about a broker to that broker.
-    for resource in [ResourceSpecifier::Topic(&options.topic), ResourceSpecifier::Broker(broker)] {
-        let answers = admin.describe_configs([&resource], &within).await.map_err(failed)?;
-        for answer in answers {
-            told.push(answer.map_err(|code| failed(rdkafka::error::KafkaError::AdminOp(code)))?);
+    let started = Instant::now();
+    loop {
+        let answer = admin.describe_configs([&resource], &within).await.map_err(failed)?.pop();
+        let unheard = match &answer {
+            Some(Ok(told)) => told.entries.is_empty(),
+            Some(Err(code)) => *code == RDKafkaErrorCode::UnknownTopicOrPartition,
+            None => true,
+        };
+        if !unheard || started.elapsed() >= TOLD_WITHIN {
+            let failed = |code| failed(rdkafka::error::KafkaError::AdminOp(code));
+            return answer.transpose().map_err(failed);
         }
+        tokio::time::sleep(ASK_AGAIN).await;
     }
-    Ok(told)
 }
