@@ -1,7 +1,7 @@
 //! Topics of real brokers, one for each test.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event_log::{KafkaOptions, Log};
 use rdkafka::ClientConfig;
@@ -104,12 +104,15 @@ impl Topic {
         for (name, value) in SETTINGS {
             topic = topic.set(name, value);
         }
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let created = self.admin().create_topics([&topic], &AdminOptions::new()).await.unwrap();
             match &created[0] {
                 Ok(_) => return,
                 // The brokers are still about deleting the former one.
-                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => tokio::time::sleep(PAUSE).await,
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) if Instant::now() < deadline => {
+                    tokio::time::sleep(PAUSE).await;
+                }
                 Err((_, code)) => panic!("{code}"),
             }
         }
