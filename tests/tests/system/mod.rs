@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_requests;
 mod causation;
 mod commands;
+mod damaged;
 mod disk_full;
 mod dispatch;
 mod event_stream;
