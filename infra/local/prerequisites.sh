@@ -112,6 +112,7 @@ check_kafka() {
         missing "Java 17 or newer: runs Kafka for the tests" openjdk-17-jre-headless java-17-openjdk-headless openjdk@17
     compgen -G "$LOCAL/kafka/*/kafka-clients-*.jar" >/dev/null || have mvn ||
         missing "mvn: fetches Kafka for the tests" maven maven maven
+    have kcat || missing "kcat: reads the public topics in the tests" kcat kcat kcat
 }
 
 check_tools() {

@@ -1,6 +1,10 @@
-//! Events as CloudEvents 1.0 in JSON, one object each: what `gesta events` prints.
+//! Events as CloudEvents 1.0: one JSON object each, as `gesta events` prints them, or in the binary mode of
+//! Kafka, attributes as headers and the payload as the value, as the public topics have them.
 
-use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -10,11 +14,38 @@ use crate::json_schema::{SCHEMA_BASE, event_path};
 use crate::position::Position;
 
 /// Prefix of `source`; context and aggregate type follow.
-pub const SOURCE_BASE: &str = "https://gesta.dev/";
+const SOURCE_BASE: &str = "urn:gesta:";
+/// Media type of every payload.
+pub const CONTENT_TYPE: &str = "application/json";
+/// What the name of an attribute begins with in a header of Kafka.
+pub const HEADER_PREFIX: &str = "ce_";
+/// The header that holds `datacontenttype`, as the Kafka binding names it.
+pub const CONTENT_TYPE_HEADER: &str = "content-type";
+
+/// Partitions of a public topic, unless another number is configured.
+pub const TOPIC_PARTITIONS: u16 = 8;
+
+/// The public topic of a bounded context.
+#[must_use]
+pub fn topic(context: &str) -> String {
+    format!("gesta.{context}.events")
+}
+
+/// `urn:gesta:<context>/<aggregate type>`: where an event comes from.
+#[must_use]
+pub fn source(kind: &str, aggregate_type: &str) -> String {
+    format!("{SOURCE_BASE}{}/{aggregate_type}", context(kind))
+}
+
+/// The bounded context of an event type: `gesta.<context>.<aggregate>.…`.
+#[must_use]
+pub fn context(kind: &str) -> &str {
+    kind.split('.').nth(1).unwrap_or_default()
+}
 
 /// One event with the attributes of CloudEvents. Extension names have lower-case letters and
 /// digits only, as the specification asks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CloudEvent {
     /// `1.0`.
     pub specversion: String,
@@ -27,6 +58,7 @@ pub struct CloudEvent {
     pub kind: String,
     /// When it happened: shard time of the decision.
     #[serde(with = "millis")]
+    #[schemars(with = "DateTime<Utc>")]
     pub time: DateTime<Utc>,
     /// `<aggregate type>/<id>`.
     pub subject: String,
@@ -54,6 +86,7 @@ pub struct CloudEvent {
     pub commandtype: String,
     /// When it was appended; the log's own time, equal to `time`.
     #[serde(with = "millis")]
+    #[schemars(with = "DateTime<Utc>")]
     pub recordedtime: DateTime<Utc>,
     /// Kind of the actor, in the vocabulary of the CloudEvents auth context.
     pub authtype: String,
@@ -63,7 +96,41 @@ pub struct CloudEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// The payload.
+    #[schemars(skip)]
     pub data: Box<RawValue>,
+}
+
+impl CloudEvent {
+    /// The attributes as headers of a Kafka record in binary mode; `data` is the record's value and
+    /// `partitionkey` its key as well.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let instant = |at: &DateTime<Utc>| Cow::Owned(at.to_rfc3339_opts(SecondsFormat::Millis, true));
+        let mut headers: Vec<(&'static str, Cow<'_, str>)> = vec![
+            ("ce_specversion", self.specversion.as_str().into()),
+            ("ce_id", self.id.to_string().into()),
+            ("ce_source", self.source.as_str().into()),
+            ("ce_type", self.kind.as_str().into()),
+            ("ce_time", instant(&self.time)),
+            ("ce_subject", self.subject.as_str().into()),
+            (CONTENT_TYPE_HEADER, self.datacontenttype.as_str().into()),
+            ("ce_dataschema", self.dataschema.as_str().into()),
+            ("ce_datarevision", self.datarevision.to_string().into()),
+            ("ce_partitionkey", self.partitionkey.as_str().into()),
+            ("ce_tenantid", self.tenantid.as_str().into()),
+            ("ce_aggregateversion", self.aggregateversion.to_string().into()),
+            ("ce_position", self.position.as_str().into()),
+            ("ce_correlationid", self.correlationid.as_str().into()),
+            ("ce_causationid", self.causationid.as_str().into()),
+            ("ce_idempotencykey", self.idempotencykey.as_str().into()),
+            ("ce_commandtype", self.commandtype.as_str().into()),
+            ("ce_recordedtime", instant(&self.recordedtime)),
+            ("ce_authtype", self.authtype.as_str().into()),
+            ("ce_authid", self.authid.as_str().into()),
+        ];
+        headers.extend(self.traceparent.as_deref().map(|trace| ("ce_traceparent", trace.into())));
+        headers
+    }
 }
 
 /// The events of a counted commit, in order.
@@ -79,18 +146,18 @@ pub fn cloud_events(
     })
 }
 
-fn cloud_event(commit: &Commit, event: &EventRecord, position: &Position) -> CloudEvent {
+/// One event of a commit.
+#[must_use]
+pub fn cloud_event(commit: &Commit, event: &EventRecord, position: &Position) -> CloudEvent {
     let stream = &event.stream;
-    // gesta.<context>.<aggregate>.…: an event's stream has the aggregate type, its type the context.
-    let context = event.kind.split('.').nth(1).unwrap_or_default();
     CloudEvent {
         specversion: "1.0".into(),
         id: event.id(),
-        source: format!("{SOURCE_BASE}{context}/{}", stream.aggregate_type()),
+        source: source(&event.kind, stream.aggregate_type()),
         kind: event.kind.clone(),
         time: commit.at,
         subject: format!("{}/{}", stream.aggregate_type(), stream.id()),
-        datacontenttype: "application/json".into(),
+        datacontenttype: CONTENT_TYPE.into(),
         dataschema: format!("{SCHEMA_BASE}{}", event_path(&event.kind)),
         datarevision: event.v,
         partitionkey: stream.to_string(),
@@ -157,7 +224,7 @@ mod tests {
             json!({
                 "specversion": "1.0",
                 "id": commit().events[1].id().to_string(),
-                "source": "https://gesta.dev/work/task",
+                "source": "urn:gesta:work/task",
                 "type": "gesta.work.task.queued.v1",
                 "time": "2026-01-02T03:04:05.678Z",
                 "subject": "task/8e88a6c9-40b0-87c7-a154-418b24b15ccd",
@@ -192,6 +259,24 @@ mod tests {
             let fits = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
             assert!(fits && name.len() <= 20, "{name}");
         }
+    }
+
+    /// BUS-111: in binary mode every attribute is a header of the same text, and nothing else is.
+    #[test]
+    fn the_headers_are_the_attributes() {
+        let event = cloud_events(&commit(), 1, 3, 42).next().unwrap();
+        let Value::Object(mut expected) = serde_json::to_value(&event).unwrap() else { panic!("an object") };
+        assert_eq!(expected.remove("data").unwrap().to_string(), event.data.get());
+        for (name, text) in event.headers() {
+            let attribute = match name {
+                CONTENT_TYPE_HEADER => "datacontenttype",
+                name => name.strip_prefix(HEADER_PREFIX).unwrap(),
+            };
+            let value = expected.remove(attribute).unwrap_or_else(|| panic!("{name} is no attribute"));
+            assert_eq!(value.as_str().map_or_else(|| value.to_string(), str::to_owned), text, "{name}");
+        }
+        assert!(expected.is_empty(), "not among the headers: {expected:?}");
+        assert_eq!(topic(context(&event.kind)), "gesta.work.events");
     }
 
     #[test]

@@ -66,6 +66,11 @@ fn openapi_is_current() {
 }
 
 #[test]
+fn asyncapi_is_current() {
+    check("schemas/asyncapi.json", &pretty(&crate::asyncapi::document()));
+}
+
+#[test]
 fn the_page_of_events_is_current() {
     check("docs/events.md", &pages::events());
 }

@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod answer;
+pub mod asyncapi;
 pub mod cloudevent;
 pub mod commit;
 pub mod contract;
@@ -13,6 +14,7 @@ pub mod ids;
 pub mod json;
 pub mod json_schema;
 pub mod openapi;
+pub mod personal;
 pub mod position;
 pub mod problem;
 pub mod registry;

@@ -61,7 +61,7 @@ fn tags() -> Value {
         .map(|name| json!({ "name": name, "description": format!("Commands on {name}.") }))
         .collect();
     tags.push(json!({ "name": "batch", "description": "Many commands in one request." }));
-    tags.push(json!({ "name": "documents", "description": "This document." }));
+    tags.push(json!({ "name": "documents", "description": "This document, and that of the public topics." }));
     Value::Array(tags)
 }
 
@@ -84,22 +84,24 @@ fn schemas() -> Value {
     Value::Object(schemas)
 }
 
+/// Every `$ref` below `value`.
+#[cfg(test)]
+pub(crate) fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            found.extend(map.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            map.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::agent::AgentCommand;
     use crate::task::TaskCommand;
-
-    fn references(value: &Value, found: &mut Vec<String>) {
-        match value {
-            Value::Object(map) => {
-                found.extend(map.get("$ref").and_then(Value::as_str).map(str::to_owned));
-                map.values().for_each(|value| references(value, found));
-            }
-            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-            _ => {}
-        }
-    }
 
     #[test]
     fn every_reference_resolves_and_every_component_is_used() {

@@ -18,6 +18,18 @@ pub fn command_types() -> impl Iterator<Item = &'static CommandType> {
     COMMANDS.iter().copied().flatten()
 }
 
+/// Every bounded context that has events, in the order of the registry.
+#[must_use]
+pub fn contexts() -> Vec<&'static str> {
+    let mut contexts: Vec<&'static str> = Vec::new();
+    for event in event_types() {
+        if !contexts.contains(&event.context) {
+            contexts.push(event.context);
+        }
+    }
+    contexts
+}
+
 /// The event type of that name.
 #[must_use]
 pub fn event_type(name: &str) -> Option<&'static EventType> {

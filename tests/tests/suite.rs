@@ -3,6 +3,7 @@
 
 mod architecture;
 mod kills;
+mod public_topics;
 mod requirements;
 mod support;
 mod system;

@@ -20,7 +20,7 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::header;
+use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, get, on, post};
 use bytes::Bytes;
@@ -33,8 +33,14 @@ pub use layers::with_layers;
 use crate::service::Service;
 use rejection::Rejection;
 
+/// Header of the documents.
+const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
+
 /// The OpenAPI document, written once.
 static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| schemas::openapi::document().to_string().into());
+
+/// The AsyncAPI document of the public topics, written once.
+static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| schemas::asyncapi::document().to_string().into());
 
 /// What every handler needs.
 #[derive(Debug)]
@@ -43,7 +49,7 @@ struct Edge {
     config: EdgeConfig,
 }
 
-/// The routes of the command API and its OpenAPI document. They stand without 404, 405, request ids
+/// The routes of the command API, its OpenAPI document and the AsyncAPI document of its events. They stand without 404, 405, request ids
 /// and metrics: join what shall share an address, then put it through [`with_layers`].
 pub fn router(service: Service, config: EdgeConfig) -> Router {
     catalogue::compile();
@@ -72,9 +78,7 @@ pub fn router(service: Service, config: EdgeConfig) -> Router {
     }
     router
         .route(BATCH_PATH, post(batch::many))
-        .route(
-            "/openapi.json",
-            get(|| async { ([(header::CONTENT_TYPE, "application/json")], OPENAPI.clone()) }),
-        )
+        .route("/openapi.json", get(|| async { (JSON, OPENAPI.clone()) }))
+        .route("/asyncapi.json", get(|| async { (JSON, ASYNCAPI.clone()) }))
         .with_state(Arc::new(Edge { service, config }))
 }

@@ -7,7 +7,6 @@ use migrations::{EVENT_JOURNAL, EventJournalRow};
 use schemas::agent::AgentEvent;
 use schemas::commit::{Actor, CommandRef, Commit, EventRecord};
 use schemas::ids::{AggregateId, Stream, Tenant};
-use schemas::registry;
 use schemas::task::TaskEvent;
 use serde_json::Value;
 use uuid::Uuid;
@@ -47,7 +46,6 @@ impl Projection for EventJournal {
     fn fold(_: Option<EventJournalRow>, event: &Event) -> Option<EventJournalRow> {
         let (record, commit, position) = (event.record(), event.commit(), event.position());
         let stream = &record.stream;
-        let context = registry::event_type(&record.kind).map_or("", |known| known.context);
         let named = Named::of(event.body());
         let trace_id = commit.trace.as_deref().and_then(|trace| trace.split('-').nth(1));
         let is = |kind| stream.aggregate_type() == kind;
@@ -59,7 +57,7 @@ impl Projection for EventJournal {
             event_id: event.id(),
             r#type: record.kind.clone(),
             schema_version: record.v.into(),
-            source: format!("urn:gesta:{context}/{}", stream.aggregate_type()),
+            source: schemas::cloudevent::source(&record.kind, stream.aggregate_type()),
             subject: format!("{}/{}", stream.aggregate_type(), stream.id()),
             partition_key: stream.as_str().to_owned(),
             time: event.at(),

@@ -13,7 +13,7 @@ pub(super) fn events() -> String {
     let mut page = String::from(
         "# Events\n\nGenerated from the types in `schemas/`; `GESTA_REGENERATE=1 cargo test -p schemas` writes it anew.\n\n\
          An event stands in the log inside the commit of its command, and leaves Gesta as a CloudEvent: `gesta events` prints\n\
-         one JSON object per line, `data` holds the fields below. An event's id is `UUIDv5(stream, version)`, the same everywhere.\n\
+         one JSON object per line, `data` holds the fields below; `/asyncapi.json` describes the public topics. An event's id is `UUIDv5(stream, version)`, the same everywhere.\n\
          A field marked *personal* may hold personal data. A field that is not marked *required* may be absent or `null`.\n",
     );
     let mut aggregate = "";

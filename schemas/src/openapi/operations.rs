@@ -6,6 +6,12 @@ use super::{component, example};
 use crate::contract::Address;
 use crate::endpoint::{BATCH_PATH, Endpoint, Method, endpoints};
 
+/// Documents: path, operation, what they say, what they are.
+const DOCUMENTS: &[(&str, &str, &str, &str)] = &[
+    ("/openapi.json", "getOpenApi", "This document.", "OpenAPI 3.1."),
+    ("/asyncapi.json", "getAsyncApi", "The public topics and their events.", "AsyncAPI 3.0."),
+];
+
 /// Every path with its operations.
 pub(super) fn paths() -> Value {
     let mut paths = Map::new();
@@ -14,7 +20,9 @@ pub(super) fn paths() -> Value {
         path[method(endpoint.method)] = operation(&endpoint);
     }
     paths.insert(BATCH_PATH.into(), json!({ "post": batch() }));
-    paths.insert("/openapi.json".into(), json!({ "get": own_document() }));
+    for (path, id, summary, description) in DOCUMENTS {
+        paths.insert((*path).into(), json!({ "get": document(id, summary, description) }));
+    }
     Value::Object(paths)
 }
 
@@ -170,13 +178,13 @@ fn batch() -> Value {
     })
 }
 
-fn own_document() -> Value {
+fn document(id: &str, summary: &str, description: &str) -> Value {
     json!({
-        "operationId": "getOpenApi",
+        "operationId": id,
         "tags": ["documents"],
-        "summary": "This document.",
+        "summary": summary,
         "responses": {
-            "200": { "description": "OpenAPI 3.1.", "content": { "application/json": { "schema": { "type": "object" } } } },
+            "200": { "description": description, "content": { "application/json": { "schema": { "type": "object" } } } },
             "405": reference("responses", "MethodNotAllowed"),
         },
     })

@@ -222,6 +222,8 @@ async fn every_command_has_its_address() {
     }
     let document = send(&router, request(Method::GET, "/openapi.json", &[], "")).await;
     assert_eq!(document.json()["openapi"], "3.1.0");
+    let document = send(&router, request(Method::GET, "/asyncapi.json", &[], "")).await;
+    assert_eq!(document.json()["channels"]["work"]["address"], "gesta.work.events");
 }
 
 #[tokio::test]
