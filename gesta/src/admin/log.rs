@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use super::events::log_dir;
 use crate::cli::output::{Format, OutputArgs, items, object};
 use crate::out;
+use crate::roles::log::kafka;
+use crate::settings::LogPlace;
+use crate::settings::args::SettingsArgs;
+use crate::settings::load;
 
 /// Flags of `gesta log`.
 #[derive(Debug, Clone, Args)]
@@ -24,6 +28,11 @@ enum LogCommand {
         after_help = "Example:\n  gesta log check --data .gesta\n\nExit code 8 means that the log is damaged; file and place are named."
     )]
     Check(Which),
+    /// Make the log's topic on Kafka with its settings; safe to repeat.
+    #[command(
+        after_help = "Example:\n  gesta log init --kafka-brokers 127.0.0.1:9092 --set data.deployment=prod"
+    )]
+    Init(Box<SettingsArgs>),
     /// Say what the log is and where its shards end.
     #[command(after_help = "Example:\n  gesta log show --data .gesta --output json")]
     Show(Which),
@@ -44,6 +53,7 @@ struct Which {
 /// When the log cannot be opened or is damaged.
 pub(crate) async fn run(args: &LogArgs) -> anyhow::Result<()> {
     let (which, look): (_, fn(&std::path::Path) -> _) = match &args.command {
+        LogCommand::Init(settings) => return init(settings).await,
         LogCommand::Check(which) => (which, event_log::check),
         LogCommand::Show(which) => (which, event_log::show),
     };
@@ -65,6 +75,16 @@ pub(crate) async fn run(args: &LogArgs) -> anyhow::Result<()> {
         out::line("the log is whole")?;
     }
     Ok(())
+}
+
+/// Makes the topic, and then opens it as a role would, which compares every setting.
+async fn init(args: &SettingsArgs) -> anyhow::Result<()> {
+    let mut settings = load(args)?;
+    settings.log = LogPlace::Kafka;
+    let options = kafka(&settings);
+    let genesis = event_log::Log::kafka_init(options.clone()).await?;
+    event_log::Log::kafka(options).await?;
+    Ok(object(Format::Table, &serde_json::to_value(genesis)?)?)
 }
 
 fn print(report: &Report, format: Format) -> anyhow::Result<()> {

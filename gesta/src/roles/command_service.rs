@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use ::command_service::http::{EdgeConfig, Queues};
 use ::command_service::service::{Service, ServiceOptions};
-use event_log::{EmbeddedOptions, Log};
+use event_log::Log;
 use tokio_util::sync::CancellationToken;
 
+use super::log::open_log;
 use super::ports::listen;
 use super::process::{END_WITHIN, Process};
 use crate::settings::{DEFAULT_LISTEN, Data, Settings};
@@ -15,17 +16,6 @@ use crate::settings::{DEFAULT_LISTEN, Data, Settings};
 const PART: &str = "commands";
 /// Time between two looks at the shards.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// Opens the log, off the runtime: checking a long log takes time.
-///
-/// # Errors
-/// When another process has it, or it is damaged.
-pub(crate) async fn open_log(data: &Data) -> anyhow::Result<Log> {
-    let options = EmbeddedOptions::new(data.log_dir(), &data.deployment, data.shards);
-    std::fs::create_dir_all(&data.dir)
-        .map_err(|error| anyhow::anyhow!("the data folder {} cannot be made: {error}", data.dir.display()))?;
-    Ok(tokio::task::spawn_blocking(move || Log::open(options)).await??)
-}
 
 /// Starts the shards and keeps `/readyz` told of them.
 ///
@@ -76,7 +66,7 @@ pub(crate) fn edge(settings: &Settings, address: std::net::SocketAddr) -> EdgeCo
 /// # Errors
 /// When a port or the data are taken, or the log is damaged.
 pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
-    let log = open_log(&settings.data).await?;
+    let Some(log) = open_log(settings, &stop).await? else { return Ok(()) };
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
     let mut process = Process::new(settings, stop, END_WITHIN).await?;
     let service = start(&process, &log, &settings.data)?;

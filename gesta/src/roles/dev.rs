@@ -8,6 +8,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
+use super::log::open_log;
 use super::ports::listen;
 use super::process::Process;
 use super::{command_service, projectors, query_api};
@@ -50,7 +51,7 @@ impl DevArgs {
 /// # Errors
 /// When a port or the data are taken, the log is damaged, or the demo failed.
 pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationToken) -> anyhow::Result<()> {
-    let log = command_service::open_log(&settings.data).await?;
+    let Some(log) = open_log(settings, &stop).await? else { return Ok(()) };
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
     let mut process = Process::new(settings, stop, END_WITHIN).await?;
     let address = listener.local_addr()?;

@@ -4,6 +4,7 @@ pub(crate) mod command_service;
 pub(crate) mod dev;
 mod gate;
 pub(crate) mod health;
+pub(crate) mod log;
 pub(crate) mod ops;
 pub(crate) mod ports;
 pub(crate) mod process;

@@ -8,9 +8,9 @@ use event_log::Log;
 use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 
-use super::command_service::open_log;
 use super::gate::Gate;
 use super::health::Health;
+use super::log::open_log;
 use super::process::{END_WITHIN, Process};
 use crate::settings::{PostgresUrl, Settings};
 
@@ -163,11 +163,12 @@ pub(crate) fn plain_pool(url: &PostgresUrl) -> Result<sqlx::PgPool, sqlx::Error>
 /// When the log belongs to another process, or no database is configured.
 pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     let url = settings.postgres.url.clone().context(NO_DATABASE)?;
-    let mut process = Process::new(settings, stop, END_WITHIN).await?;
-    let log = open_log(&settings.data).await.context(
+    let log = open_log(settings, &stop).await.context(
         "the projections read the log of another process only when it is on Kafka; the embedded log has one process \
          at a time: run them in `gesta dev` with the commands, or stop that process",
     )?;
+    let Some(log) = log else { return Ok(()) };
+    let mut process = Process::new(settings, stop, END_WITHIN).await?;
     watch_postgres(&process, &url)?;
     start(&process, log.clone(), url, settings.postgres.max_connections, Gate::default());
     process.serve_ops(Some(log));

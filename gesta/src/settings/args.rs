@@ -56,6 +56,9 @@ pub(crate) struct SettingsArgs {
     /// Folder of the embedded log and of the state kept of it [default: .gesta].
     #[arg(long, env = "GESTA_DATA_DIR", value_name = "DIR", help_heading = "Configuration")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Brokers of a log on Kafka, host:port,host:port; the log is there with --set log=kafka.
+    #[arg(long, env = "GESTA_KAFKA_BROKERS", value_name = "BROKERS", help_heading = "Configuration")]
+    pub(crate) kafka_brokers: Option<String>,
     /// Postgres for the read models, postgres://user:password@host:port/database.
     #[arg(
         long,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat};
 
 use super::args::SettingsArgs;
-use super::{PostgresUrl, Settings};
+use super::{LogPlace, PostgresUrl, Settings};
 
 /// File that is read when no other is named.
 const DEFAULT_FILE: &str = "gesta.toml";
@@ -60,6 +60,9 @@ pub(crate) fn load(args: &SettingsArgs) -> Result<Settings, SettingsError> {
     if let Some(url) = &args.postgres_url {
         settings.postgres.url = Some(url.clone());
     }
+    if let Some(brokers) = &args.kafka_brokers {
+        settings.kafka.brokers = Some(brokers.clone());
+    }
     complete(settings)
 }
 
@@ -106,6 +109,10 @@ fn complete(mut settings: Settings) -> Result<Settings, SettingsError> {
     let shards = settings.data.shards;
     if shards == 0 || shards > MAX_SHARDS {
         return Err(value("data.shards", shards.to_string(), "a log has 1 to 1024 shards"));
+    }
+    if settings.log == LogPlace::Kafka && settings.kafka.brokers.is_none() {
+        let problem = "name the brokers: kafka.brokers, --kafka-brokers or GESTA_KAFKA_BROKERS";
+        return Err(value("log", "kafka".into(), problem));
     }
     if settings.postgres.max_connections == 0 {
         return Err(value("postgres.max_connections", "0".into(), "at least one connection is needed"));

@@ -27,7 +27,11 @@ pub(crate) struct Settings {
     pub(crate) server: Server,
     /// Health, metrics, event stream.
     pub(crate) ops: Ops,
-    /// The embedded log.
+    /// Where the log is.
+    pub(crate) log: LogPlace,
+    /// The brokers, where the log is on Kafka.
+    pub(crate) kafka: Kafka,
+    /// The log's name and size, the embedded log itself, and the state kept of either.
     pub(crate) data: Data,
     /// The store of the read models.
     pub(crate) postgres: Postgres,
@@ -53,7 +57,46 @@ pub(crate) struct Ops {
     pub(crate) listen: Option<SocketAddr>,
 }
 
-/// The embedded log.
+/// Where the log is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogPlace {
+    /// In files of one process.
+    #[default]
+    Embedded,
+    /// On a topic that any number of processes share.
+    Kafka,
+}
+
+/// The brokers of a log on Kafka.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Kafka {
+    /// Addresses of brokers, `host:port`, separated by commas.
+    pub(crate) brokers: Option<String>,
+    /// The topic.
+    pub(crate) topic: String,
+    /// Further settings of librdkafka by their names; shown without their values.
+    #[serde(serialize_with = "hidden")]
+    pub(crate) settings: std::collections::BTreeMap<String, String>,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        let topic = event_log::KafkaOptions::TOPIC.to_owned();
+        Self { brokers: None, topic, settings: std::collections::BTreeMap::new() }
+    }
+}
+
+/// One of the values may be a password.
+fn hidden<S: serde::Serializer>(
+    settings: &std::collections::BTreeMap<String, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(settings.keys().map(|name| (name, "hidden")))
+}
+
+/// The log's name and size, the embedded log itself, and the state kept of either.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Data {

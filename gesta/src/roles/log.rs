@@ -1,0 +1,59 @@
+//! Opening the configured log.
+
+use std::time::Duration;
+
+use event_log::{EmbeddedOptions, KafkaOptions, Log};
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::{LogPlace, Settings};
+
+/// Time before brokers that are away are asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Opens the log; waits for brokers as long as they are away. None when `stop` came first.
+///
+/// # Errors
+/// When another process has the files, the log is damaged, or it is another one than is configured.
+pub(crate) async fn open_log(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<Option<Log>> {
+    match settings.log {
+        LogPlace::Embedded => open_files(settings).await.map(Some),
+        LogPlace::Kafka => {
+            let options = kafka(settings);
+            tokio::select! {
+                log = open_topic(&options) => log.map(Some),
+                () = stop.cancelled() => Ok(None),
+            }
+        }
+    }
+}
+
+/// Off the runtime: checking a long log takes time.
+async fn open_files(settings: &Settings) -> anyhow::Result<Log> {
+    let data = &settings.data;
+    let options = EmbeddedOptions::new(data.log_dir(), &data.deployment, data.shards);
+    std::fs::create_dir_all(&data.dir)
+        .map_err(|error| anyhow::anyhow!("the data folder {} cannot be made: {error}", data.dir.display()))?;
+    Ok(tokio::task::spawn_blocking(move || Log::open(options)).await??)
+}
+
+async fn open_topic(options: &KafkaOptions) -> anyhow::Result<Log> {
+    loop {
+        match Log::kafka(options.clone()).await {
+            Ok(log) => return Ok(log),
+            Err(error) if error.is_outage() => tracing::warn!(%error, "waiting for the brokers"),
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+/// How the configured topic is reached.
+pub(crate) fn kafka(settings: &Settings) -> KafkaOptions {
+    let (data, kafka) = (&settings.data, &settings.kafka);
+    let brokers = kafka.brokers.clone().unwrap_or_default();
+    KafkaOptions {
+        topic: kafka.topic.clone(),
+        settings: kafka.settings.clone(),
+        ..KafkaOptions::new(&brokers, &data.deployment, data.shards)
+    }
+}
