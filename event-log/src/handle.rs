@@ -25,7 +25,7 @@ pub const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// A log. Cheap to clone; the clones share one backend, and the last one closes it.
 #[derive(Debug, Clone)]
 pub struct Log {
-    source: Source,
+    pub(crate) source: Source,
 }
 
 /// Why a batch was not confirmed.

@@ -79,7 +79,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  gesta events --follow --type 'gesta.work.task.*'\n  gesta events --data .gesta | jq .type"
     )]
     Events(EventsArgs),
-    /// Look at the log of a stopped Gesta.
+    /// Look at the log; make its topic on Kafka.
     Log(LogArgs),
     /// Bring the database to the shape of this release.
     #[command(after_help = "Example:\n  gesta migrate --postgres-url postgres://gesta@127.0.0.1/gesta")]

@@ -1,6 +1,6 @@
 //! Exit codes; `gesta --help` and docs/operations.md list them.
 
-use event_log::{OpenError, ReadError as ReadProblem};
+use event_log::{KafkaError, OpenError, ReadError as ReadProblem};
 
 use crate::cli::act::ActError;
 use crate::cli::demo::DemoError;
@@ -71,6 +71,17 @@ fn local(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             OpenError::Option { .. } | OpenError::NoLog { .. } => CONFIGURATION,
             OpenError::Mismatch { .. } | OpenError::Damaged(_) => DAMAGED,
             OpenError::Io { .. } => FAILED,
+        });
+    }
+    if let Some(error) = error.downcast_ref::<KafkaError>() {
+        return Some(match error {
+            KafkaError::Unreachable { .. } => UNREACHABLE,
+            KafkaError::Option { .. }
+            | KafkaError::NoTopic { .. }
+            | KafkaError::NotInitialised { .. }
+            | KafkaError::Setting { .. } => CONFIGURATION,
+            KafkaError::Mismatch { .. } | KafkaError::Read(_) => DAMAGED,
+            KafkaError::Append(_) => FAILED,
         });
     }
     (error.is::<FeedError>() || error.is::<ReadProblem>()).then_some(DAMAGED)

@@ -46,6 +46,12 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: ClientError, reason: &str) {
+        if matches!(error, ClientError::PartitionEOF(_))
+            || error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
+        {
+            // Asked for: a reader wants to know where a shard ends.
+            return;
+        }
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             tracing::error!(target: "librdkafka", %reason, "the client is dead and is made anew");
             self.kill();

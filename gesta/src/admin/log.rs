@@ -1,18 +1,17 @@
-//! `gesta log`: looks at the log of a stopped Gesta and changes nothing.
+//! `gesta log`: makes the log's topic on Kafka, and looks at a log of either kind without changing it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use event_log::Report;
+use event_log::{Log, ReadError, Report, ShardReport, VoidRecord};
 use serde_json::{Value, json};
 
 use super::events::log_dir;
 use crate::cli::output::{Format, OutputArgs, items, object};
 use crate::out;
 use crate::roles::log::kafka;
-use crate::settings::LogPlace;
 use crate::settings::args::SettingsArgs;
-use crate::settings::load;
+use crate::settings::{LogPlace, Settings, load};
 
 /// Flags of `gesta log`.
 #[derive(Debug, Clone, Args)]
@@ -23,68 +22,161 @@ pub(crate) struct LogArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum LogCommand {
-    /// Read every record and say whether the log is whole.
+    /// Read every record and say whether the log is whole; on Kafka also compare every setting of the topic.
     #[command(
-        after_help = "Example:\n  gesta log check --data .gesta\n\nExit code 8 means that the log is damaged; file and place are named."
+        after_help = "Examples:\n  gesta log check --data .gesta\n  gesta log check --kafka-brokers 127.0.0.1:9092\n\n\
+        Exit code 8 means that the log is damaged; the place is named. The process of an embedded log must be stopped."
     )]
-    Check(Which),
+    Check(Box<Which>),
     /// Make the log's topic on Kafka with its settings; safe to repeat.
     #[command(
         after_help = "Example:\n  gesta log init --kafka-brokers 127.0.0.1:9092 --set data.deployment=prod"
     )]
     Init(Box<SettingsArgs>),
     /// Say what the log is and where its shards end.
-    #[command(after_help = "Example:\n  gesta log show --data .gesta --output json")]
-    Show(Which),
+    #[command(
+        after_help = "Examples:\n  gesta log show --data .gesta --output json\n  gesta log show --void --kafka-brokers 127.0.0.1:9092"
+    )]
+    Show(Box<Show>),
 }
 
 #[derive(Debug, Clone, Args)]
 struct Which {
-    /// Data folder, or the folder of the log itself; its process must be stopped.
-    #[arg(long, env = "GESTA_DATA_DIR", default_value = ".gesta", value_name = "DIR")]
-    data: PathBuf,
+    /// Folder of an embedded log, or the data folder around it [default: the configured log].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Show {
+    /// List the records that do not count, which a stale owner or a foreign writer left; reads the whole log.
+    #[arg(long)]
+    void: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Where a log is.
+enum Place {
+    Files(PathBuf),
+    Topic(Box<Settings>),
+}
+
+impl Which {
+    fn place(&self) -> anyhow::Result<Place> {
+        if let Some(dir) = &self.data {
+            return Ok(Place::Files(log_dir(dir)));
+        }
+        let settings = load(&self.settings)?;
+        let named = self.settings.kafka_brokers.is_some() || settings.log == LogPlace::Kafka;
+        let files = || log_dir(&settings.data.dir);
+        Ok(if named { Place::Topic(Box::new(settings)) } else { Place::Files(files()) })
+    }
 }
 
 /// Runs `gesta log`.
 ///
 /// # Errors
-/// When the log cannot be opened or is damaged.
+/// When the log cannot be opened, is damaged, or its topic has other settings.
 pub(crate) async fn run(args: &LogArgs) -> anyhow::Result<()> {
-    let (which, look): (_, fn(&std::path::Path) -> _) = match &args.command {
-        LogCommand::Init(settings) => return init(settings).await,
-        LogCommand::Check(which) => (which, event_log::check),
-        LogCommand::Show(which) => (which, event_log::show),
-    };
-    let dir = log_dir(&which.data);
-    let report = tokio::task::spawn_blocking(move || look(&dir)).await??;
-    let format = which.output.output;
-    print(&report, format)?;
-    let unreadable = report.shards.iter().find_map(|shard| Some((shard.shard, shard.unreadable?)));
-    if let Some((shard, offset)) = unreadable {
-        return Err(event_log::ReadError::Unreadable {
-            shard,
-            offset,
-            part: "value",
-            problem: "its form is unknown".to_owned(),
+    match &args.command {
+        LogCommand::Init(settings) => init(settings).await,
+        LogCommand::Check(which) => {
+            let format = which.output.output;
+            match which.place()? {
+                Place::Files(dir) => report(event_log::check, dir, format).await?,
+                Place::Topic(settings) => check_topic(&settings, format).await?,
+            }
+            if format == Format::Table {
+                out::line("the log is whole")?;
+            }
+            Ok(())
         }
-        .into());
+        LogCommand::Show(show) if show.void => void(&show.which).await,
+        LogCommand::Show(show) => {
+            let format = show.which.output.output;
+            match show.which.place()? {
+                Place::Files(dir) => report(event_log::show, dir, format).await,
+                Place::Topic(settings) => {
+                    let log = Log::kafka(kafka(&settings)).await?;
+                    let end = |shard| json!({ "shard": shard, "end": log.end(shard) });
+                    print_topic(&log, (0..log.genesis().shards).map(end).collect(), format)
+                }
+            }
+        }
     }
-    if let (LogCommand::Check(_), Format::Table) = (&args.command, format) {
-        out::line("the log is whole")?;
+}
+
+type Look = fn(&Path) -> Result<Report, event_log::OpenError>;
+
+async fn report(look: Look, dir: PathBuf, format: Format) -> anyhow::Result<()> {
+    let report = tokio::task::spawn_blocking(move || look(&dir)).await??;
+    print(&report, format)?;
+    readable(&report.shards)
+}
+
+fn readable(shards: &[ShardReport]) -> anyhow::Result<()> {
+    let unreadable = shards.iter().find_map(|shard| Some((shard.shard, shard.unreadable?)));
+    let Some((shard, offset)) = unreadable else { return Ok(()) };
+    let problem = "its form is unknown".to_owned();
+    Err(ReadError::Unreadable { shard, offset, part: "value", problem }.into())
+}
+
+/// Opening compares every setting of the topic; then every record is read.
+async fn check_topic(settings: &Settings, format: Format) -> anyhow::Result<()> {
+    let log = Log::kafka(kafka(settings)).await?;
+    let mut shards = Vec::new();
+    for shard in 0..log.genesis().shards {
+        shards.push(log.inspect(shard, |_| {}).await?);
     }
-    Ok(())
+    let values = shards.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+    print_topic(&log, values, format)?;
+    readable(&shards)
+}
+
+/// Lists what does not count.
+async fn void(which: &Which) -> anyhow::Result<()> {
+    let log = match which.place()? {
+        Place::Files(dir) => tokio::task::spawn_blocking(move || Log::open_read_only(&dir)).await??,
+        Place::Topic(settings) => Log::kafka(kafka(&settings)).await?,
+    };
+    let mut found: Vec<VoidRecord> = Vec::new();
+    for shard in 0..log.genesis().shards {
+        log.inspect(shard, |record| found.push(record)).await?;
+    }
+    let rows: Vec<Value> = found.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+    let columns = [
+        ("shard", "/shard"),
+        ("offset", "/offset"),
+        ("kind", "/kind"),
+        ("epoch", "/epoch"),
+        ("sequence", "/seq"),
+        ("instead of", "/wanted"),
+        ("bytes", "/bytes"),
+    ];
+    Ok(items(which.output.output, &rows, &columns)?)
 }
 
 /// Makes the topic, and then opens it as a role would, which compares every setting.
 async fn init(args: &SettingsArgs) -> anyhow::Result<()> {
-    let mut settings = load(args)?;
-    settings.log = LogPlace::Kafka;
-    let options = kafka(&settings);
-    let genesis = event_log::Log::kafka_init(options.clone()).await?;
-    event_log::Log::kafka(options).await?;
+    let options = kafka(&load(args)?);
+    let genesis = Log::kafka_init(options.clone()).await?;
+    Log::kafka(options).await?;
     Ok(object(Format::Table, &serde_json::to_value(genesis)?)?)
+}
+
+fn print_topic(log: &Log, shards: Vec<Value>, format: Format) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return Ok(object(format, &json!({ "genesis": log.genesis(), "shards": shards }))?);
+    }
+    if format == Format::Table {
+        object(format, &serde_json::to_value(log.genesis())?)?;
+    }
+    print_shards(&shards, format)
 }
 
 fn print(report: &Report, format: Format) -> anyhow::Result<()> {
@@ -103,6 +195,10 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
             [("segment", "/number"), ("file", "/file"), ("ends at byte", "/end"), ("records", "/records")];
         items(format, &rows("segments"), &columns)?;
     }
+    print_shards(&rows("shards"), format)
+}
+
+fn print_shards(shards: &[Value], format: Format) -> anyhow::Result<()> {
     let columns = [
         ("shard", "/shard"),
         ("ends at", "/end"),
@@ -110,5 +206,5 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
         ("last counted", "/lastCounted"),
         ("void", "/void"),
     ];
-    Ok(items(format, &rows("shards"), &columns)?)
+    Ok(items(format, shards, &columns)?)
 }

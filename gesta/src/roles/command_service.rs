@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::log::open_log;
 use super::ports::listen;
 use super::process::{END_WITHIN, Process};
-use crate::settings::{DEFAULT_LISTEN, Data, Settings};
+use crate::settings::{DEFAULT_LISTEN, LogPlace, Settings};
 
 /// Name of this part in `/readyz`.
 const PART: &str = "commands";
@@ -21,8 +21,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// When the service does not start.
-pub(crate) fn start(process: &Process, log: &Log, data: &Data) -> anyhow::Result<Service> {
-    let options = ServiceOptions { store: Some(data.state_dir()), ..ServiceOptions::default() };
+pub(crate) fn start(process: &Process, log: &Log, settings: &Settings) -> anyhow::Result<Service> {
+    let options = ServiceOptions {
+        store: Some(settings.data.state_dir()),
+        exclusive: settings.log == LogPlace::Embedded,
+        ..ServiceOptions::default()
+    };
     let service = Service::start(log, &options)?;
     process.health.starting(PART, "the shards read the log");
     let (health, halt, watched) = (process.health.clone(), process.halt.clone(), service.clone());
@@ -66,11 +70,14 @@ pub(crate) fn edge(settings: &Settings, address: std::net::SocketAddr) -> EdgeCo
 /// # Errors
 /// When a port or the data are taken, or the log is damaged.
 pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
-    let Some(log) = open_log(settings, &stop).await? else { return Ok(()) };
+    let process = Process::new(settings, stop, END_WITHIN).await?;
+    let Some(log) = open_log(settings, &process.health, &process.stop).await? else {
+        process.end(std::future::ready(())).await;
+        return Ok(());
+    };
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
-    let mut process = Process::new(settings, stop, END_WITHIN).await?;
-    let service = start(&process, &log, &settings.data)?;
-    process.serve_ops(Some(log));
+    let service = start(&process, &log, settings)?;
+    process.opened(&log);
     let address = listener.local_addr()?;
     tracing::info!(%address, ops = %process.ops_address, "commands are taken");
     process.serve(

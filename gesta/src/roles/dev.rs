@@ -51,11 +51,14 @@ impl DevArgs {
 /// # Errors
 /// When a port or the data are taken, the log is damaged, or the demo failed.
 pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationToken) -> anyhow::Result<()> {
-    let Some(log) = open_log(settings, &stop).await? else { return Ok(()) };
+    let process = Process::new(settings, stop, END_WITHIN).await?;
+    let Some(log) = open_log(settings, &process.health, &process.stop).await? else {
+        process.end(std::future::ready(())).await;
+        return Ok(());
+    };
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
-    let mut process = Process::new(settings, stop, END_WITHIN).await?;
     let address = listener.local_addr()?;
-    let service = command_service::start(&process, &log, &settings.data)?;
+    let service = command_service::start(&process, &log, settings)?;
     let reads = match &settings.postgres.url {
         Some(url) => {
             projectors::watch_postgres(&process, url)?;
@@ -70,7 +73,7 @@ pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationT
             query_api::without_database()
         }
     };
-    process.serve_ops(Some(log));
+    process.opened(&log);
     let edge = command_service::edge(settings, address);
     process.serve(
         "commands and queries",

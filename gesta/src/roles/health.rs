@@ -95,8 +95,11 @@ impl Health {
     /// How everything is.
     pub(crate) fn readiness(&self) -> Readiness {
         self.with(|inner| Readiness {
-            ready: !inner.draining && inner.parts.values().all(|part| *part == Condition::Ready),
-            started: !inner.parts.values().any(|part| matches!(part, Condition::Starting { .. })),
+            ready: !inner.draining
+                && !inner.parts.is_empty()
+                && inner.parts.values().all(|part| *part == Condition::Ready),
+            started: !inner.parts.is_empty()
+                && !inner.parts.values().any(|part| matches!(part, Condition::Starting { .. })),
             draining: inner.draining,
             parts: inner.parts.clone(),
         })

@@ -5,22 +5,31 @@ use std::time::Duration;
 use event_log::{EmbeddedOptions, KafkaOptions, Log};
 use tokio_util::sync::CancellationToken;
 
+use super::health::Health;
 use crate::settings::{LogPlace, Settings};
+
+/// Name of this part in `/readyz`.
+pub(crate) const LOG: &str = "log";
 
 /// Time before brokers that are away are asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Opens the log; waits for brokers as long as they are away. None when `stop` came first.
+/// Opens the log; waits for brokers as long as they are away, and lets `/readyz` say so. None when `stop` came first.
 ///
 /// # Errors
 /// When another process has the files, the log is damaged, or it is another one than is configured.
-pub(crate) async fn open_log(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<Option<Log>> {
+pub(crate) async fn open_log(
+    settings: &Settings,
+    health: &Health,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Log>> {
+    health.starting(LOG, "it is being opened");
     match settings.log {
         LogPlace::Embedded => open_files(settings).await.map(Some),
         LogPlace::Kafka => {
             let options = kafka(settings);
             tokio::select! {
-                log = open_topic(&options) => log.map(Some),
+                log = open_topic(&options, health) => log.map(Some),
                 () = stop.cancelled() => Ok(None),
             }
         }
@@ -36,11 +45,14 @@ async fn open_files(settings: &Settings) -> anyhow::Result<Log> {
     Ok(tokio::task::spawn_blocking(move || Log::open(options)).await??)
 }
 
-async fn open_topic(options: &KafkaOptions) -> anyhow::Result<Log> {
+async fn open_topic(options: &KafkaOptions, health: &Health) -> anyhow::Result<Log> {
     loop {
         match Log::kafka(options.clone()).await {
             Ok(log) => return Ok(log),
-            Err(error) if error.is_outage() => tracing::warn!(%error, "waiting for the brokers"),
+            Err(error) if error.is_outage() => {
+                tracing::warn!(%error, "waiting for the brokers");
+                health.waiting(LOG, error.to_string());
+            }
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(ASK_AGAIN).await;

@@ -1,5 +1,7 @@
 //! The second port: health, metrics, version, and the stream of events.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::Json;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -31,8 +33,8 @@ pub(crate) struct Ops {
     pub(crate) health: Health,
     /// The metrics of the process.
     pub(crate) metrics: PrometheusHandle,
-    /// The log, when this process owns one.
-    pub(crate) log: Option<Log>,
+    /// The log, once it is open, where this process has one.
+    pub(crate) log: Arc<OnceLock<Log>>,
     /// Cancelled when the process stops; ends the streams.
     pub(crate) stop: CancellationToken,
 }
@@ -102,10 +104,10 @@ async fn events(
         Ok(Query(asked)) => asked,
         Err(rejection) => return problem(Code::InvalidQuery, &rejection.body_text()),
     };
-    let Some(log) = ops.log.clone() else {
+    let Some(log) = ops.log.get().cloned() else {
         return problem(
             Code::NotReady,
-            "this process owns no log; ask the one that runs the command-service",
+            "this process has no log, or not yet; ask one of the command-service",
         );
     };
     let from = match asked.from.as_deref().unwrap_or("beginning").parse::<From>() {

@@ -8,13 +8,15 @@ use ::command_service::http::serve::{self, Limits};
 use ::command_service::http::with_layers;
 use anyhow::Context as _;
 use axum::Router;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use event_log::Log;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::health::Health;
+use super::log::LOG;
 use super::ops::{self, Ops};
 use super::ports::listen;
 use crate::settings::{DEFAULT_OPS_LISTEN, Settings};
@@ -37,14 +39,13 @@ pub(crate) struct Process {
     /// Where the second port listens.
     pub(crate) ops_address: std::net::SocketAddr,
     tasks: TaskTracker,
-    ops: Option<TcpListener>,
-    metrics: PrometheusHandle,
+    log: Arc<OnceLock<Log>>,
     told_to_stop: Arc<OnceLock<Instant>>,
     end_within: Duration,
 }
 
 impl Process {
-    /// Installs the metrics and takes the second port. Once `stop` is cancelled, the process ends within
+    /// Installs the metrics and serves the second port. Once `stop` is cancelled, the process ends within
     /// `end_within`.
     ///
     /// # Errors
@@ -59,32 +60,34 @@ impl Process {
         let metrics =
             PrometheusBuilder::new().install_recorder().context("the metrics cannot be installed")?;
         metrics_process::Collector::default().describe();
-        let ops = listen(settings.ops.listen, DEFAULT_OPS_LISTEN, "--ops-listen").await?;
+        let listener = listen(settings.ops.listen, DEFAULT_OPS_LISTEN, "--ops-listen").await?;
         let told_to_stop = Arc::<OnceLock<Instant>>::default();
         let (told, signal) = (Arc::clone(&told_to_stop), stop.clone());
         tokio::spawn(async move {
             signal.cancelled().await;
             told.get_or_init(Instant::now);
         });
-        Ok(Self {
+        let process = Self {
             health: Health::default(),
             stop,
             halt: CancellationToken::new(),
-            ops_address: ops.local_addr()?,
+            ops_address: listener.local_addr()?,
             tasks: TaskTracker::new(),
-            ops: Some(ops),
-            metrics,
+            log: Arc::default(),
             told_to_stop,
             end_within,
-        })
+        };
+        let (health, log) = (process.health.clone(), Arc::clone(&process.log));
+        let ops = Ops { health, metrics, log, stop: process.halt.clone() };
+        process.serve("the second port", listener, ops::router(ops));
+        Ok(process)
     }
 
-    /// Serves the second port.
-    pub(crate) fn serve_ops(&mut self, log: Option<event_log::Log>) {
-        let Some(listener) = self.ops.take() else { return };
-        let ops =
-            Ops { health: self.health.clone(), metrics: self.metrics.clone(), log, stop: self.halt.clone() };
-        self.serve("the second port", listener, ops::router(ops));
+    /// Shows `log` at the second port. The parts that use it are named before, lest the process be ready without
+    /// them.
+    pub(crate) fn opened(&self, log: &Log) {
+        self.log.get_or_init(|| log.clone());
+        self.health.ready(LOG);
     }
 
     /// Serves `router` until the servers shall end.

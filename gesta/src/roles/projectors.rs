@@ -163,15 +163,18 @@ pub(crate) fn plain_pool(url: &PostgresUrl) -> Result<sqlx::PgPool, sqlx::Error>
 /// When the log belongs to another process, or no database is configured.
 pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     let url = settings.postgres.url.clone().context(NO_DATABASE)?;
-    let log = open_log(settings, &stop).await.context(
+    let process = Process::new(settings, stop, END_WITHIN).await?;
+    watch_postgres(&process, &url)?;
+    let log = open_log(settings, &process.health, &process.stop).await.context(
         "the projections read the log of another process only when it is on Kafka; the embedded log has one process \
          at a time: run them in `gesta dev` with the commands, or stop that process",
     )?;
-    let Some(log) = log else { return Ok(()) };
-    let mut process = Process::new(settings, stop, END_WITHIN).await?;
-    watch_postgres(&process, &url)?;
+    let Some(log) = log else {
+        process.end(std::future::ready(())).await;
+        return Ok(());
+    };
     start(&process, log.clone(), url, settings.postgres.max_connections, Gate::default());
-    process.serve_ops(Some(log));
+    process.opened(&log);
     tracing::info!(ops = %process.ops_address, "projecting");
     process.await_stop().await;
     process.end(std::future::ready(())).await;

@@ -83,11 +83,10 @@ fn await_schema(process: &Process, url: &PostgresUrl, gate: Gate) -> anyhow::Res
 pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     let url = settings.postgres.url.clone().context(NO_DATABASE)?;
     let listener = listen(settings.server.listen, DEFAULT_LISTEN, "--listen").await?;
-    let mut process = Process::new(settings, stop, END_WITHIN).await?;
+    let process = Process::new(settings, stop, END_WITHIN).await?;
     watch_postgres(&process, &url)?;
     let gate = Gate::default();
     await_schema(&process, &url, gate.clone())?;
-    process.serve_ops(None);
     let address = listener.local_addr()?;
     tracing::info!(%address, ops = %process.ops_address, "queries are answered");
     process.serve("queries", listener, router(settings, &url, address, &process, &gate)?);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, Command};
 
 /// Longest wait for something that must come; reaching it is a failure, never a result.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -63,14 +63,21 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look
 /// A running program that writes lines.
 pub(crate) struct Running {
     pub(crate) process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
 }
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("the program starts");
-        let output = process.stdout.take().expect("it is piped");
-        Self { process, lines: BufReader::new(output).lines() }
+        let output = Box::new(process.stdout.take().expect("it is piped"));
+        Self { process, lines: BufReader::new(output as Box<dyn AsyncRead + Send + Unpin>).lines() }
+    }
+
+    /// The same for one that says on standard error what is of interest.
+    pub(crate) fn start_by_errors(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let output = Box::new(process.stderr.take().expect("it is piped"));
+        Self { process, lines: BufReader::new(output as Box<dyn AsyncRead + Send + Unpin>).lines() }
     }
 
     /// The next line for which `wanted` finds something.
@@ -126,7 +133,18 @@ impl Gesta {
         };
         let (url, ops) = running.line("its addresses", urls).await;
         let (url, ops) = (url.trim_end_matches('/').to_owned(), ops.trim_end_matches("/readyz").to_owned());
-        Self { running, url, ops, http: client() }
+        Self::at(running, &url, &ops)
+    }
+
+    /// One that runs already.
+    pub(crate) fn at(running: Running, url: &str, ops: &str) -> Self {
+        Self { running, url: url.to_owned(), ops: ops.to_owned(), http: client() }
+    }
+
+    /// The parts of `/readyz`, if it answers.
+    pub(crate) async fn parts(&self) -> Option<Value> {
+        let answer = self.http.get(format!("{}/readyz", self.ops)).send().await.ok()?;
+        Some(answer.json::<Value>().await.ok()?["parts"].take())
     }
 
     /// Sends a command; its status and answer.

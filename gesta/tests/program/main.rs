@@ -7,6 +7,7 @@ mod database;
 mod demo;
 mod events;
 mod gesta;
+mod kafka;
 mod postgres_gone;
 mod python;
 mod takeover;

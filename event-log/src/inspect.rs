@@ -1,0 +1,109 @@
+//! Looking at a shard record by record, for tools: what counts, what is void, where a reader would stop.
+
+use serde::Serialize;
+
+use crate::cursor::Cursor;
+use crate::embedded::ShardReport;
+use crate::handle::{Log, blocking};
+use crate::reader::ReadError;
+use crate::rule_f::{self, Header, Verdict};
+use crate::source::Place;
+
+/// Records looked at per step.
+const STEP_RECORDS: usize = 1_000;
+
+/// A record that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VoidRecord {
+    /// Shard.
+    pub shard: u16,
+    /// Its offset.
+    pub offset: u64,
+    /// Its kind, epoch and sequence; none of them when its header is not of this release.
+    #[serde(flatten)]
+    pub fence: Option<VoidFence>,
+    /// The epoch and sequence that would have counted there.
+    pub wanted: String,
+    /// Bytes of its value.
+    pub bytes: usize,
+}
+
+/// What the header of a void record says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VoidFence {
+    /// GENESIS, CLAIM, COMMIT or BARRIER.
+    pub kind: String,
+    /// Epoch of its writer.
+    pub epoch: u64,
+    /// Sequence in that epoch.
+    pub seq: u64,
+}
+
+impl Log {
+    /// Reads every record of `shard`, checks the value of what counts, and hands what is void to `void`. A
+    /// record that this release cannot read ends it; the report names the offset.
+    ///
+    /// # Errors
+    /// [`ReadError`], when the shard is damaged or the log has no such shard.
+    pub async fn inspect(
+        &self,
+        shard: u16,
+        mut void: impl FnMut(VoidRecord),
+    ) -> Result<ShardReport, ReadError> {
+        let shards = self.genesis().shards;
+        if shard >= shards {
+            return Err(ReadError::NoShard { shard, shards });
+        }
+        let mut cursor = Cursor::beginning(self.genesis(), shard);
+        let (mut place, mut counted_void, mut unreadable) = (Place::default(), 0, None);
+        'reading: loop {
+            self.source.arrive(&cursor).await?;
+            let source = self.source.clone();
+            let (kept, records) = blocking(move || {
+                let records = source.read(&mut place, &cursor, STEP_RECORDS);
+                (place, records)
+            })
+            .await;
+            place = kept;
+            let Some(records) = records? else { continue };
+            if records.is_empty() {
+                break;
+            }
+            for record in &records {
+                let before = cursor.state();
+                let (state, verdict) = rule_f::step(before, record.offset, &record.header);
+                match verdict {
+                    Verdict::Void if record.offset == 0 => return Err(ReadError::NoGenesis { shard }),
+                    Verdict::Void => {
+                        counted_void += 1;
+                        let (offset, bytes) = (record.offset, record.value.len());
+                        let wanted = format!("epoch {} sequence {}", before.epoch, before.next_seq);
+                        void(VoidRecord { shard, offset, fence: fence(&record.header), wanted, bytes });
+                    }
+                    Verdict::Counts(kind) if record.content(kind).is_ok() => {}
+                    Verdict::Counts(_) | Verdict::Unreadable => {
+                        unreadable = Some(record.offset);
+                        break 'reading;
+                    }
+                }
+                cursor.pass(record.offset, state, verdict != Verdict::Void);
+            }
+        }
+        Ok(ShardReport {
+            shard,
+            end: self.end(shard),
+            epoch: cursor.epoch,
+            next_seq: cursor.next_seq,
+            last_counted: cursor.last_counted,
+            void: Some(counted_void),
+            unreadable,
+        })
+    }
+}
+
+fn fence(header: &Header) -> Option<VoidFence> {
+    let Header::Fence(fence) = header else { return None };
+    let kind = format!("{:?}", fence.kind).to_uppercase();
+    Some(VoidFence { kind, epoch: fence.epoch, seq: fence.seq })
+}

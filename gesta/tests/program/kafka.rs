@@ -1,0 +1,121 @@
+//! The roles apart, on a log on a real Kafka.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::database::Database;
+use crate::gesta::{Gesta, Running, program, run, text, until};
+
+/// A topic of its own for one test.
+pub(crate) struct Topic {
+    brokers: String,
+    setting: String,
+}
+
+impl Topic {
+    pub(crate) fn new() -> Self {
+        let brokers = std::env::var("GESTA_KAFKA_BROKERS")
+            .expect("GESTA_KAFKA_BROKERS names no brokers; `make test` starts some");
+        Self { brokers, setting: format!("kafka.topic=gesta.program.{}", uuid::Uuid::new_v4().simple()) }
+    }
+
+    /// The flags of a service on this topic; three shards, so that a test is quick.
+    fn flags(&self) -> [&str; 8] {
+        let (brokers, topic) = (self.brokers.as_str(), self.setting.as_str());
+        ["--set", "log=kafka", "--kafka-brokers", brokers, "--set", topic, "--set", "data.shards=3"]
+    }
+
+    pub(crate) async fn log(&self, what: &[&str]) -> Output {
+        run(&[&["log"], what, &self.flags()].concat()).await
+    }
+
+    /// A role of its own process, with a data folder of its own; the first and the second address it tells.
+    async fn role(&self, role: &str, data: &Path, database: &str) -> Gesta {
+        let fixed = [role, "--data-dir", data.to_str().unwrap(), "--ops-listen", "127.0.0.1:0"];
+        let mut command = program(&[&fixed, &self.flags()[..]].concat());
+        command.args(["--listen", "127.0.0.1:0", "--log-level", "info", "--log-format", "json"]);
+        command.env("GESTA_POSTGRES_URL", database);
+        let mut running = Running::start_by_errors(command);
+        let (url, ops) = running
+            .line("where it listens", |line| {
+                let said = serde_json::from_str::<Value>(line).ok()?;
+                let ops = said["ops"].as_str()?;
+                Some((said["address"].as_str().unwrap_or(ops).to_owned(), ops.to_owned()))
+            })
+            .await;
+        Gesta::at(running, &format!("http://{url}"), &format!("http://{ops}"))
+    }
+}
+
+/// PLAT-1, PLAT-26: made by `gesta log init`, again and again; three roles apart; a query that waits for its command.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_roles_run_apart_on_kafka() {
+    let (topic, database) = (Topic::new(), Database::new().await);
+    let refused = topic.log(&["check"]).await;
+    let why = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(5), "{why}");
+    assert!(why.contains("has no topic") && why.contains("gesta log init"), "{why}");
+    for _ in 0..2 {
+        let made = topic.log(&["init"]).await;
+        assert!(made.status.success(), "{}", text(&made.stderr));
+    }
+    let data = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let commands = topic.role("command-service", data[0].path(), &database.url()).await;
+    let projectors = topic.role("projectors", data[1].path(), &database.url()).await;
+    let queries = topic.role("query-api", data[2].path(), &database.url()).await;
+    commands.ready(true).await;
+    let (status, created) = commands.command("tasks", json!({ "type": "note", "title": "apart" })).await;
+    assert_eq!(status, 201, "{created}");
+    projectors.ready(true).await;
+    queries.ready(true).await;
+    let (id, position) = (created["aggregateId"].as_str().unwrap(), created["position"].as_str().unwrap());
+    let query = format!("{{ task(id: \"{id}\", atLeast: \"{position}\") {{ title }} }}");
+    let title = until("the task", || async {
+        queries.query(&query).await["task"]["title"].take().as_str().map(str::to_owned)
+    });
+    assert_eq!(title.await, "apart");
+
+    let shown = topic.log(&["show", "--output", "json"]).await;
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let ends: Vec<_> =
+        shown["shards"].as_array().unwrap().iter().map(|shard| shard["end"].as_u64()).collect();
+    assert_eq!(ends.iter().flatten().sum::<u64>(), 7, "three of GENESIS, three claims, one commit: {shown}");
+    let checked = topic.log(&["check"]).await;
+    assert!(text(&checked.stdout).contains("the log is whole"), "{}", text(&checked.stderr));
+    for role in [commands, projectors, queries] {
+        assert_eq!(role.stop().await, Some(0));
+    }
+}
+
+/// PLAT-1: a process of another deployment is refused by name.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_deployment_is_refused_by_name() {
+    let (topic, data) = (Topic::new(), tempfile::tempdir().unwrap());
+    assert!(topic.log(&["init"]).await.status.success());
+    let dir = data.path().to_str().unwrap();
+    let other = ["--set", "data.deployment=other", "--data-dir", dir, "--ops-listen", "127.0.0.1:0"];
+    let refused = run(&[&["command-service"], &other[..], &topic.flags()].concat()).await;
+    let why = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(8), "{why}");
+    assert!(why.contains("deployment of the log is dev, but other is configured"), "{why}");
+}
+
+/// PLAT-26: brokers that are away at the start are waited for, and `/readyz` says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_missing_at_the_start_are_waited_for() {
+    let data = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ops = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (dir, brokers) = (data.path().to_str().unwrap(), free.to_string());
+    let flags = ["command-service", "--set", "log=kafka", "--kafka-brokers", &brokers, "--data-dir", dir];
+    let running = Running::start(program(&[&flags[..], &["--ops-listen", &ops]].concat()));
+    let gesta = Gesta::at(running, "http://127.0.0.1:1", &format!("http://{ops}"));
+    let reason = until("the reason", || async {
+        let parts = gesta.parts().await?;
+        parts["log"]["reason"].as_str().filter(|reason| reason.contains("brokers run")).map(str::to_owned)
+    });
+    assert!(reason.await.contains(&brokers), "it names the brokers");
+    assert_eq!(gesta.stop().await, Some(0), "a signal ends the wait");
+}
