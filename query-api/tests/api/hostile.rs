@@ -4,6 +4,7 @@ use query_api::QueryOptions;
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::rows::{insert, task};
 
 fn request(method: Method, content_type: Option<&str>, body: impl Into<Body>) -> Request<Body> {
     let mut request = Request::builder().method(method).uri("/graphql").header("accept", "application/json");
@@ -145,6 +146,23 @@ async fn a_costly_document_is_refused() {
             .await,
         "invalid_json"
     );
+}
+
+/// An answer has a size that it may not pass, whatever its document costs. The next question is answered.
+#[tokio::test]
+async fn a_huge_answer_is_refused() {
+    let api = Api::start().await;
+    let half_a_mebibyte = json!({"payload": {"text": "x".repeat(512 * 1024)}});
+    for number in 0..9 {
+        insert(&api.writer, "task_list", task("acme", number, half_a_mebibyte.clone())).await;
+    }
+    let query = "query($n: Int) { tasks(first: $n) { nodes { id payload } } }";
+    let (status, answer) = api.ask("acme", query, json!({"n": 9})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{}", answer["errors"]);
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "query_too_costly", "{}", answer["errors"]);
+    assert!(answer["data"].is_null(), "nothing of it is sent");
+    let seven = api.data("acme", query, json!({"n": 7})).await;
+    assert_eq!(seven["tasks"]["nodes"].as_array().unwrap().len(), 7);
 }
 
 /// What probing tools look for: suggestions, inner detail, floods of errors, a schema given to anyone.
