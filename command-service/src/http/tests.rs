@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod connections;
+mod retries;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

@@ -110,7 +110,7 @@ impl Store {
         Ok(Self { dir: dir.to_owned(), tables: RwLock::new(Some(tables)), failed: AtomicBool::new(false) })
     }
 
-    /// Does something with the tables; opens them first if that failed before.
+    /// Does something with the tables; opens them first if they were given up.
     fn with<R>(&self, act: impl FnOnce(&Tables) -> Result<R, StoreError>) -> Result<R, StoreError> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(tables) = &*tables {
@@ -124,19 +124,16 @@ impl Store {
         }
     }
 
-    /// Opens the tables anew after a write failed: the database then takes no other by its own rule.
+    /// Has the tables opened anew after a write failed: the database then takes no other by its own rule.
     /// Until there is space for one it stays as it is, since it can still be read.
-    fn reopen(&self) -> Result<(), StoreError> {
+    fn renew(&self) -> Result<(), StoreError> {
         let probe = self.dir.with_extension("space");
         let written = std::fs::write(&probe, vec![0; PROBE_BYTES]);
         let removed = std::fs::remove_file(&probe);
         written
             .and(removed)
             .map_err(|error| StoreError::Directory { dir: self.dir.display().to_string(), error })?;
-        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        // The old ones hold the lock of the directory.
-        *tables = None;
-        *tables = Some(Tables::open(&self.dir)?);
+        *self.tables.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.failed.store(false, Ordering::Relaxed);
         Ok(())
     }
@@ -202,7 +199,7 @@ impl Store {
     /// [`StoreError`] when it cannot be written; the shard then keeps everything in memory.
     pub fn save(&self, shard: u16, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         if self.failed.load(Ordering::Relaxed) {
-            self.reopen()?;
+            self.renew()?;
         }
         let written = self.with(|tables| tables.save(shard, checkpoint).map_err(|error| self.broken(error)));
         if written.is_err() {

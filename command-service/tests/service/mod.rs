@@ -2,3 +2,4 @@
 
 mod restart;
 mod spine;
+mod takeover;
