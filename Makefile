@@ -9,7 +9,7 @@ help:
 	@echo "make check     format, lints, architecture, generated files"
 	@echo "make generate  write the generated files anew"
 	@echo "make bench     measure, in the release profile"
-	@echo "make planted-bugs   plant known bugs in a copy and see that the tests catch them   BUGS=some of their names"
+	@echo "make planted-bugs   plant known bugs in a copy and see that the tests catch them   BUGS=some of their names, or ci"
 	@echo "make reset     stop and remove all data of this checkout"
 
 run:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make planted-bugs [BUGS="name …"]`: plants each bug of tests/planted-bugs, one at a time, into a copy of this checkout
-# and runs the tests that shall catch it. Fails when a bug survives, or when a patch does not apply or compile any more.
+# `make planted-bugs [BUGS="name …"|ci]`: plants each bug of tests/planted-bugs, one at a time, into a copy of this checkout
+# and runs the tests that shall catch it. BUGS=ci takes those that continuous integration runs: a line CI: yes in their heads. Fails when a bug survives, or when a patch does not apply or compile any more.
 
 # shellcheck source=infra/local/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -59,13 +59,21 @@ try_bug() {
     return $code
 }
 
+is_wanted() {
+    case " ${BUGS:-$1} " in
+    *" $1 "*) ;;
+    " ci ") [ "$(field CI "$2")" = yes ] ;;
+    *) return 1 ;;
+    esac
+}
+
 main() {
     local patch name tried=0 survived=0
     command -v cargo >/dev/null 2>&1 || die "cargo is missing: https://rustup.rs"
     copy_tree
     for patch in "$BUGS_FOLDER"/*.patch; do
         name=$(basename "$patch" .patch)
-        case " ${BUGS:-$name} " in *" $name "*) ;; *) continue ;; esac
+        is_wanted "$name" "$patch" || continue
         tried=$((tried + 1))
         try_bug "$patch" || survived=$((survived + 1))
     done
