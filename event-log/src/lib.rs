@@ -31,7 +31,7 @@ pub use embedded::{Cut, EmbeddedOptions, OpenError, Report, SegmentReport, Shard
 pub use fence::{FENCE_BYTES, Fence, FenceError, Kind};
 pub use handle::{AppendError, Log, MAX_BATCH_BYTES};
 pub use inspect::{VoidFence, VoidRecord};
-pub use kafka::{KafkaError, KafkaOptions};
+pub use kafka::{KafkaError, KafkaOptions, PublishError, Publisher, PublisherOptions};
 pub use memory::MemoryOptions;
 pub use ownership::{BrokenProof, Ownership};
 pub use reader::{Content, Counted, ReadError, Reader};

@@ -1,5 +1,6 @@
 //! How a run is set up.
 
+use crate::publisher::PublishOptions;
 use crate::status::Status;
 
 /// Most commits of one batch.
@@ -26,6 +27,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Transactions that write at the same time, at least 1. The pool should have two connections more.
     pub writers: usize,
+    /// How the public topics are fed; `None` for not at all.
+    pub publish: Option<PublishOptions>,
     /// End when everything that the log holds is applied, instead of waiting for more.
     pub until_end: bool,
     /// Shows how far the run is.
@@ -41,6 +44,7 @@ impl Default for Options {
             batch_bytes: BATCH_BYTES,
             cache_bytes: CACHE_BYTES,
             writers: WRITERS,
+            publish: None,
             until_end: false,
             status: Status::default(),
         }

@@ -4,7 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::cloudevent::{
-    CONTENT_TYPE, CONTENT_TYPE_HEADER, CloudEvent, HEADER_PREFIX, TOPIC_PARTITIONS, source, topic,
+    CONTENT_TYPE, CONTENT_TYPE_HEADER, CloudEvent, HEADER_PREFIX, TOPIC_PARTITIONS, TOPIC_PREFIX, source,
+    topic,
 };
 use crate::contract::{EventType, schema_of};
 use crate::json_schema::{SCHEMA_BASE, event_path, event_schema, plain};
@@ -67,12 +68,12 @@ fn channel(context: &str) -> Value {
         .map(|event| (event.name.to_owned(), reference(&format!("components/messages/{}", event.name))))
         .collect();
     json!({
-        "address": topic(context),
+        "address": topic(TOPIC_PREFIX, context),
         "description": format!("Events of the context {context}."),
         "servers": [reference("servers/kafka")],
         "messages": messages,
         "bindings": { "kafka": {
-            "topic": topic(context),
+            "topic": topic(TOPIC_PREFIX, context),
             "partitions": TOPIC_PARTITIONS,
             "topicConfiguration": { "cleanup.policy": ["delete"] },
             "bindingVersion": BINDING,

@@ -25,10 +25,13 @@ pub const CONTENT_TYPE_HEADER: &str = "content-type";
 /// Partitions of a public topic, unless another number is configured.
 pub const TOPIC_PARTITIONS: u16 = 8;
 
-/// The public topic of a bounded context.
+/// What the names of public topics begin with, unless something else is configured.
+pub const TOPIC_PREFIX: &str = "gesta";
+
+/// The public topic of a bounded context: `<prefix>.<context>.events`.
 #[must_use]
-pub fn topic(context: &str) -> String {
-    format!("gesta.{context}.events")
+pub fn topic(prefix: &str, context: &str) -> String {
+    format!("{prefix}.{context}.events")
 }
 
 /// `urn:gesta:<context>/<aggregate type>`: where an event comes from.
@@ -276,7 +279,7 @@ mod tests {
             assert_eq!(value.as_str().map_or_else(|| value.to_string(), str::to_owned), text, "{name}");
         }
         assert!(expected.is_empty(), "not among the headers: {expected:?}");
-        assert_eq!(topic(context(&event.kind)), "gesta.work.events");
+        assert_eq!(topic(TOPIC_PREFIX, context(&event.kind)), "gesta.work.events");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! follows all shards and keeps what came last for all readers; what is older they fetch by consumers
 //! of their own. Nothing here blocks an async thread, and an outage of the brokers is waited out: an
 //! error of a reader is damage.
+//!
+//! Beside the log, [`Publisher`] writes the public topics.
 
 mod batch;
 mod client;
@@ -12,6 +14,7 @@ mod message;
 mod open;
 mod options;
 mod producer;
+mod publish;
 mod remote;
 mod scan;
 mod settings;
@@ -32,6 +35,7 @@ use crate::record::{Genesis, Record};
 use crate::stored::Stored;
 use open::Opening;
 pub use options::{KafkaError, KafkaOptions};
+pub use publish::{PublishError, Publisher, PublisherOptions};
 use remote::{Asked, Clients, Remote};
 pub(crate) use scan::Scan;
 use writer::Writer;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::AdminClient;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError as ClientError;
 use uuid::Uuid;
 
 use super::client::{Consumer, Context};
@@ -69,9 +69,11 @@ impl Opening {
 
     /// Creates the topic if there is none, and writes the first record of every shard that has none.
     pub(super) fn initialise(&self) -> Result<Genesis, KafkaError> {
-        let cluster = settings::cluster(&self.consumer, &self.options)?;
+        let cluster = settings::cluster(self.consumer.client(), &self.options)?;
         if cluster.partitions.is_none() {
-            runtime(self.create(cluster.brokers))?;
+            let settings = settings::for_creation(cluster.brokers);
+            let partitions = i32::from(self.options.shards);
+            runtime(settings::create(&self.admin, &cluster, &self.options, partitions, &settings))?;
         }
         let cluster = self.created()?;
         runtime(settings::check(&self.admin, &cluster, &self.options))?;
@@ -110,7 +112,7 @@ impl Opening {
 
     /// The topic with as many partitions as there are shards.
     fn topic(&self) -> Result<Cluster, KafkaError> {
-        let cluster = settings::cluster(&self.consumer, &self.options)?;
+        let cluster = settings::cluster(self.consumer.client(), &self.options)?;
         let Some(partitions) = cluster.partitions.as_ref().map(Vec::len) else {
             let (brokers, topic) = (self.options.brokers.clone(), self.options.topic.clone());
             return Err(KafkaError::NoTopic { brokers, topic });
@@ -133,26 +135,6 @@ impl Opening {
                 told => return told,
             }
         }
-    }
-
-    async fn create(&self, brokers: usize) -> Result<(), KafkaError> {
-        let copies = i32::try_from(settings::copies(brokers)).unwrap_or(1);
-        let settings = settings::for_creation(brokers);
-        let shards = i32::from(self.options.shards);
-        let mut topic = NewTopic::new(&self.options.topic, shards, TopicReplication::Fixed(copies));
-        for (name, value) in &settings {
-            topic = topic.set(name, value);
-        }
-        let within = AdminOptions::new().request_timeout(Some(READ)).operation_timeout(Some(READ));
-        let failed = |error| KafkaError::unreachable(&self.options, "creating the topic", error);
-        for created in self.admin.create_topics([&topic], &within).await.map_err(failed)? {
-            match created {
-                // Another initialiser may have been faster.
-                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((_, code)) => return Err(failed(ClientError::AdminOp(code))),
-            }
-        }
-        Ok(())
     }
 
     /// Where `shard` ends. A new partition may have no leader yet.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
-use rdkafka::consumer::Consumer as _;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::client::{Consumer, Context};
+use super::client::Context;
 use super::options::{KafkaError, KafkaOptions};
 use super::producer::{MESSAGE_TIMEOUT_MARGIN, message_timeout};
 use super::remote::ASK;
@@ -19,21 +21,30 @@ pub(super) const MAX_MESSAGE_BYTES: usize = 1_048_588;
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
 /// Between two questions for them.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// Stands for a setting that the brokers do not tell.
+const NOT_TOLD: &str = "not told";
 /// Copies of every record where there are as many brokers.
 const COPIES: usize = 3;
 
-/// What a topic must be set to on a cluster of so many brokers: name, value.
-fn required(brokers: usize) -> [(&'static str, String); 8] {
-    let written = if copies(brokers) == COPIES { "2" } else { "1" };
-    [
-        ("cleanup.policy", "delete".to_owned()),
+/// What the log's topic must be set to on a cluster of so many brokers: name, value.
+fn required(brokers: usize) -> Vec<(&'static str, String)> {
+    let own = [
         ("retention.ms", "-1".to_owned()),
         ("retention.bytes", "-1".to_owned()),
         ("message.timestamp.type", "LogAppendTime".to_owned()),
-        ("min.insync.replicas", written.to_owned()),
-        ("unclean.leader.election.enable", "false".to_owned()),
         // Whatever a foreign writer uses, every reader can pass over it.
         ("compression.type", "uncompressed".to_owned()),
+    ];
+    own.into_iter().chain(of_any_topic(brokers)).collect()
+}
+
+/// What keeps the records of any topic of ours safe, and lets the largest one in.
+pub(super) fn of_any_topic(brokers: usize) -> [(&'static str, String); 4] {
+    let written = if copies(brokers) == COPIES { "2" } else { "1" };
+    [
+        ("cleanup.policy", "delete".to_owned()),
+        ("min.insync.replicas", written.to_owned()),
+        ("unclean.leader.election.enable", "false".to_owned()),
         ("max.message.bytes", MAX_MESSAGE_BYTES.to_string()),
     ]
 }
@@ -45,7 +56,7 @@ pub(super) fn copies(brokers: usize) -> usize {
 
 /// The settings with which the topic is created.
 pub(super) fn for_creation(brokers: usize) -> BTreeMap<&'static str, String> {
-    required(brokers).into()
+    required(brokers).into_iter().collect()
 }
 
 /// What the brokers tell of themselves and the topic.
@@ -60,9 +71,9 @@ pub(super) struct Cluster {
 }
 
 /// Asks for the cluster and the topic; blocks.
-pub(super) fn cluster(consumer: &Consumer, options: &KafkaOptions) -> Result<Cluster, KafkaError> {
+pub(super) fn cluster(client: &Client<Context>, options: &KafkaOptions) -> Result<Cluster, KafkaError> {
     let failed = |error| KafkaError::unreachable(options, "asking for the topic", error);
-    let metadata = consumer.fetch_metadata(Some(&options.topic), ASK).map_err(failed)?;
+    let metadata = client.fetch_metadata(Some(&options.topic), ASK).map_err(failed)?;
     let topic = metadata.topics().iter().find(|topic| topic.name() == options.topic);
     let partitions = match topic.map(|topic| (topic, topic.error())) {
         Some((topic, None)) => Some(topic.partitions().iter().map(|p| p.replicas().len()).collect()),
@@ -77,39 +88,39 @@ pub(super) fn cluster(consumer: &Consumer, options: &KafkaOptions) -> Result<Clu
     Ok(Cluster { brokers: metadata.brokers().len(), broker, partitions })
 }
 
+/// Creates the topic; another process may have been faster.
+pub(super) async fn create(
+    admin: &AdminClient<Context>,
+    cluster: &Cluster,
+    options: &KafkaOptions,
+    partitions: i32,
+    settings: &BTreeMap<&'static str, String>,
+) -> Result<(), KafkaError> {
+    let copies = i32::try_from(copies(cluster.brokers)).unwrap_or(1);
+    let mut topic = NewTopic::new(&options.topic, partitions, TopicReplication::Fixed(copies));
+    for (name, value) in settings {
+        topic = topic.set(name, value);
+    }
+    let within = AdminOptions::new().request_timeout(Some(TOLD_WITHIN)).operation_timeout(Some(TOLD_WITHIN));
+    let failed = |error| KafkaError::unreachable(options, "creating the topic", error);
+    for created in admin.create_topics([&topic], &within).await.map_err(failed)? {
+        match created {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) => return Err(failed(rdkafka::error::KafkaError::AdminOp(code))),
+        }
+    }
+    Ok(())
+}
+
 /// Compares everything that keeps the log safe with what it must be.
 pub(super) async fn check(
     admin: &AdminClient<Context>,
     cluster: &Cluster,
     options: &KafkaOptions,
 ) -> Result<(), KafkaError> {
-    let topic = format!("topic {}", options.topic);
-    let refuse = |holder: &str, setting: &str, found: String, wanted: String, advice| {
-        let (holder, setting) = (holder.to_owned(), setting.to_owned());
-        Err(KafkaError::Setting { holder, setting, found, wanted, advice })
-    };
-    let partitions = cluster.partitions.as_deref().unwrap_or_default();
-    let wanted = copies(cluster.brokers);
-    if let Some(fewest) = partitions.iter().min().filter(|copies| **copies < wanted) {
-        let advice = "move its partitions to more brokers (kafka-reassign-partitions)";
-        return refuse(&topic, "replication.factor", fewest.to_string(), wanted.to_string(), advice);
-    }
-    let mut asked = describe(admin, options, cluster.broker).await?;
-    let broker = asked.pop();
-    let found = |resource: &ConfigResource, name: &str| {
-        let entry = resource.get(name).and_then(|entry| entry.value.clone());
-        entry.unwrap_or_else(|| "not told".to_owned())
-    };
-    for (name, wanted) in required(cluster.brokers) {
-        let is = asked.first().map_or_else(|| "not told".to_owned(), |resource| found(resource, name));
-        let enough = match name {
-            "max.message.bytes" => is.parse().is_ok_and(|bytes: usize| bytes >= MAX_MESSAGE_BYTES),
-            _ => is == wanted,
-        };
-        if !enough {
-            return refuse(&topic, name, is, wanted, "set it so (kafka-configs --alter)");
-        }
-    }
+    check_topic(admin, cluster, options, &required(cluster.brokers)).await?;
+    // A question about a broker goes to that broker, so it is one of its own.
+    let broker = described(admin, options, ResourceSpecifier::Broker(cluster.broker)).await?;
     let name = "broker.session.timeout.ms";
     let session = broker.map(|broker| found(&broker, name)).and_then(|is| is.parse::<u64>().ok());
     let least = Duration::from_millis(session.unwrap_or(0)) + MESSAGE_TIMEOUT_MARGIN;
@@ -122,16 +133,48 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// The settings of the topic and of one broker, in this order.
-async fn describe(
+/// Compares the copies and settings of a topic with what is wanted: name, value.
+pub(super) async fn check_topic(
     admin: &AdminClient<Context>,
+    cluster: &Cluster,
     options: &KafkaOptions,
-    broker: i32,
-) -> Result<Vec<ConfigResource>, KafkaError> {
-    // One by one: librdkafka sends questions about a broker to that broker.
-    let topic = described(admin, options, ResourceSpecifier::Topic(&options.topic)).await?;
-    let broker = described(admin, options, ResourceSpecifier::Broker(broker)).await?;
-    Ok(topic.into_iter().chain(broker).collect())
+    required: &[(&'static str, String)],
+) -> Result<(), KafkaError> {
+    let topic = format!("topic {}", options.topic);
+    let partitions = cluster.partitions.as_deref().unwrap_or_default();
+    let wanted = copies(cluster.brokers);
+    if let Some(fewest) = partitions.iter().min().filter(|copies| **copies < wanted) {
+        let advice = "move its partitions to more brokers (kafka-reassign-partitions)";
+        return refuse(&topic, "replication.factor", fewest.to_string(), wanted.to_string(), advice);
+    }
+    let told = described(admin, options, ResourceSpecifier::Topic(&options.topic)).await?;
+    for (name, wanted) in required {
+        let is = told.as_ref().map_or_else(|| NOT_TOLD.to_owned(), |resource| found(resource, name));
+        let enough = match *name {
+            "max.message.bytes" => is.parse().is_ok_and(|bytes: usize| bytes >= MAX_MESSAGE_BYTES),
+            _ => is == *wanted,
+        };
+        if !enough {
+            return refuse(&topic, name, is, wanted.clone(), "set it so (kafka-configs --alter)");
+        }
+    }
+    Ok(())
+}
+
+fn refuse(
+    holder: &str,
+    setting: &str,
+    found: String,
+    wanted: String,
+    advice: &'static str,
+) -> Result<(), KafkaError> {
+    let (holder, setting) = (holder.to_owned(), setting.to_owned());
+    Err(KafkaError::Setting { holder, setting, found, wanted, advice })
+}
+
+fn found(resource: &ConfigResource, name: &str) -> String {
+    let entry = resource.get(name).and_then(|entry| entry.value.clone());
+    entry.unwrap_or_else(|| NOT_TOLD.to_owned())
 }
 
 /// The settings of one of them. A broker that has not heard of a new topic yet tells none of it; so it

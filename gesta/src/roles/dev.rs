@@ -63,8 +63,7 @@ pub(crate) async fn run(settings: &Settings, args: &DevArgs, stop: CancellationT
         Some(url) => {
             projectors::watch_postgres(&process, url)?;
             let gate = Gate::default();
-            let connections = settings.postgres.max_connections;
-            projectors::start(&process, log.clone(), url.clone(), connections, gate.clone());
+            projectors::start(&process, settings, log.clone(), url.clone(), gate.clone());
             query_api::router(settings, url, address, &process, &gate)?
         }
         None => {

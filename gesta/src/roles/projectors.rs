@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use ::projectors::{Options, Progress, Status};
+use ::projectors::{Options, Personal, Progress, PublishOptions, Status};
 use anyhow::Context as _;
-use event_log::Log;
+use event_log::{Log, PublisherOptions};
 use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
 use super::health::Health;
-use super::log::open_log;
+use super::log::{kafka, open_log};
 use super::process::{END_WITHIN, Process};
-use crate::settings::{PostgresUrl, Settings};
+use crate::settings::{LogPlace, PersonalFields, PostgresUrl, Settings};
 
 /// A projection that is further behind than both makes the process not ready.
 const MAX_LAG_RECORDS: u64 = 10_000;
@@ -30,14 +30,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Migrates, opens `gate` and projects until the process ends; waits for Postgres as long as it takes.
-pub(crate) fn start(process: &Process, log: Log, url: PostgresUrl, connections: u32, gate: Gate) {
+pub(crate) fn start(process: &Process, settings: &Settings, log: Log, url: PostgresUrl, gate: Gate) {
     process.health.starting(PROJECTIONS, "waiting for Postgres");
     let (health, halt) = (process.health.clone(), process.halt.clone());
+    let (connections, publish) = (settings.postgres.max_connections, publish(settings));
     process.spawn(async move {
         let mut wait = RETRY_WAIT.0;
         loop {
             let ended = tokio::select! {
-                ended = project(&log, &url, connections, (&health, &gate), halt.clone()) => ended,
+                ended = project(&log, (&url, connections), publish.clone(), (&health, &gate), halt.clone()) => ended,
                 () = halt.cancelled() => return,
             };
             match ended {
@@ -54,20 +55,36 @@ pub(crate) fn start(process: &Process, log: Log, url: PostgresUrl, connections: 
 
 async fn project(
     log: &Log,
-    url: &PostgresUrl,
-    connections: u32,
+    (url, connections): (&PostgresUrl, u32),
+    publish: Option<PublishOptions>,
     (health, gate): (&Health, &Gate),
     halt: CancellationToken,
 ) -> anyhow::Result<()> {
     migrate(url.clone()).await?;
     gate.open();
     let pool = migrations::projector_pool(url.reveal(), connections)?;
-    let options = Options::default();
+    let options = Options { publish, ..Options::default() };
     let status = options.status.clone();
     tokio::select! {
         ended = ::projectors::run(log.clone(), pool, options, halt) => Ok(ended?),
         () = tell(&status, health) => Ok(()),
     }
+}
+
+/// How the public topics are fed: they are where the log is on Kafka, unless they are turned off.
+fn publish(settings: &Settings) -> Option<PublishOptions> {
+    let publisher = &settings.publisher;
+    (settings.log == LogPlace::Kafka && publisher.enabled).then(|| PublishOptions {
+        topics: PublisherOptions {
+            prefix: publisher.prefix.clone(),
+            partitions: publisher.partitions,
+            ..PublisherOptions::new(kafka(settings))
+        },
+        personal: match publisher.personal {
+            PersonalFields::Withhold => Personal::Withhold,
+            PersonalFields::Publish => Personal::Publish,
+        },
+    })
 }
 
 /// Keeps `/readyz` told how the projections are.
@@ -173,7 +190,7 @@ pub(crate) async fn run(settings: &Settings, stop: CancellationToken) -> anyhow:
         process.end(std::future::ready(())).await;
         return Ok(());
     };
-    start(&process, log.clone(), url, settings.postgres.max_connections, Gate::default());
+    start(&process, settings, log.clone(), url, Gate::default());
     process.opened(&log);
     tracing::info!(ops = %process.ops_address, "projecting");
     process.await_stop().await;

@@ -12,6 +12,9 @@ const DEFAULT_FILE: &str = "gesta.toml";
 /// Most shards of a log.
 const MAX_SHARDS: u16 = 1_024;
 
+/// Longest beginning of the names of the public topics; Kafka takes names of 249 characters.
+const MAX_PREFIX: usize = 200;
+
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
@@ -114,6 +117,18 @@ fn complete(mut settings: Settings) -> Result<Settings, SettingsError> {
         let problem = "name the brokers: kafka.brokers, --kafka-brokers or GESTA_KAFKA_BROKERS";
         return Err(value("log", "kafka".into(), problem));
     }
+    let publisher = &settings.publisher;
+    if publisher.partitions == 0 {
+        return Err(value("publisher.partitions", "0".into(), "a topic has at least one"));
+    }
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    if publisher.prefix.is_empty()
+        || publisher.prefix.len() > MAX_PREFIX
+        || !publisher.prefix.bytes().all(fits)
+    {
+        let problem = "it has 1 to 200 characters of A-Z a-z 0-9 . -";
+        return Err(value("publisher.prefix", publisher.prefix.clone(), problem));
+    }
     if settings.postgres.max_connections == 0 {
         return Err(value("postgres.max_connections", "0".into(), "at least one connection is needed"));
     }
@@ -182,6 +197,10 @@ mod tests {
     fn a_value_that_is_not_possible_is_refused_by_name() {
         let text = read("[data]\nshards = 0\n", &[], &[]).unwrap_err().to_string();
         assert!(text.contains("data.shards = 0"), "{text}");
+        let text = read("[publisher]\nprefix = \"a b\"\n", &[], &[]).unwrap_err().to_string();
+        assert!(text.contains("publisher.prefix = a b"), "{text}");
+        let text = read("[publisher]\npersonal = \"some\"\n", &[], &[]).unwrap_err().to_string();
+        assert!(text.contains("publisher.personal"), "{text}");
         let text = read("[server]\nlisten = \"here\"\n", &[], &[]).unwrap_err().to_string();
         assert!(text.contains("server.listen"), "{text}");
         let text = read("[queues.named.q]\nmaxAttempts = 0\n", &[], &[]).unwrap_err().to_string();

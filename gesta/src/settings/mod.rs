@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) data: Data,
     /// The store of the read models.
     pub(crate) postgres: Postgres,
+    /// The public topics, where the log is on Kafka.
+    pub(crate) publisher: Publisher,
     /// What queues there are and how their tasks are executed.
     pub(crate) queues: Queues,
     /// Log lines of the process.
@@ -142,6 +144,38 @@ impl Default for Postgres {
     fn default() -> Self {
         Self { url: None, url_file: None, max_connections: 10 }
     }
+}
+
+/// The public topics, where the log is on Kafka.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Publisher {
+    /// Whether the projections feed them.
+    pub(crate) enabled: bool,
+    /// What their names begin with: `<prefix>.<context>.events`.
+    pub(crate) prefix: String,
+    /// Partitions of each; never changes.
+    pub(crate) partitions: u16,
+    /// What becomes of fields that may hold personal data.
+    pub(crate) personal: PersonalFields,
+}
+
+impl Default for Publisher {
+    fn default() -> Self {
+        use schemas::cloudevent::{TOPIC_PARTITIONS, TOPIC_PREFIX};
+        let (prefix, partitions) = (TOPIC_PREFIX.to_owned(), TOPIC_PARTITIONS);
+        Self { enabled: true, prefix, partitions, personal: PersonalFields::Withhold }
+    }
+}
+
+/// What becomes of fields that may hold personal data, in the public topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PersonalFields {
+    /// `[withheld]` stands in their place.
+    Withhold,
+    /// They are published as they are.
+    Publish,
 }
 
 /// What queues there are.

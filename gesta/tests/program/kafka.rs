@@ -22,9 +22,11 @@ impl Topic {
     }
 
     /// The flags of a service on this topic; three shards, so that a test is quick.
-    fn flags(&self) -> [&str; 8] {
+    fn flags(&self) -> Vec<&str> {
         let (brokers, topic) = (self.brokers.as_str(), self.setting.as_str());
-        ["--set", "log=kafka", "--kafka-brokers", brokers, "--set", topic, "--set", "data.shards=3"]
+        let own = ["log=kafka", topic, "data.shards=3", "publisher.enabled=false"];
+        let own = own.into_iter().flat_map(|setting| ["--set", setting]);
+        own.chain(["--kafka-brokers", brokers]).collect()
     }
 
     pub(crate) async fn log(&self, what: &[&str]) -> Output {

@@ -1,7 +1,7 @@
 //! Classes of failure, decided by type (reliability: an outage is waited out, for ever; anything else
 //! stops what it concerns, visibly).
 
-use event_log::ReadError;
+use event_log::{KafkaError, PublishError, ReadError};
 use uuid::Uuid;
 
 use crate::event::EventError;
@@ -52,6 +52,12 @@ pub(crate) enum Failure {
         /// Why.
         error: EventError,
     },
+    /// The public topics are away, or other than they must be.
+    #[error("{0}")]
+    Topics(#[from] KafkaError),
+    /// Events that were handed to the brokers may stand in the public topics or not.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// The code of a projection failed.
     #[error("a projection failed in a way it should not: {0}. This is a defect of this release")]
     Panicked(String),

@@ -21,9 +21,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
+use crate::publisher::{self, Outlet, PUBLISHER, PublishOptions};
 use cache::Budget;
 use context::Context;
 use depths::Depths;
+pub(crate) use failure::Failure;
 use rows::Source;
 
 /// Loads of rows at the same time.
@@ -91,11 +93,17 @@ pub async fn run(
         until_end: options.until_end,
         status,
     });
-    let names: Vec<_> = context.units.iter().flat_map(|unit| unit::names(unit)).copied().collect();
+    let publishing = options.publish.map(|publish| Arc::new(publisher(&context, publish)));
+    let mut names: Vec<_> = context.units.iter().flat_map(|unit| unit::names(unit)).copied().collect();
+    names.extend(publishing.as_ref().map(|_| PUBLISHER));
     context.status.begin(shards, &names);
     let mut runners = JoinSet::new();
     for shard in 0..shards {
         let (context, cancel) = (Arc::clone(&context), cancel.clone());
+        if let Some(publishing) = publishing.clone() {
+            let cancel = cancel.clone();
+            runners.spawn(async move { (shard, publisher::run(publishing, shard, cancel).await) });
+        }
         runners.spawn(async move { (shard, shard::run(context, shard, cancel).await) });
     }
     while let Some(ended) = runners.join_next().await {
@@ -106,6 +114,19 @@ pub async fn run(
         }
     }
     Ok(())
+}
+
+fn publisher(context: &Context, options: PublishOptions) -> publisher::Context {
+    publisher::Context {
+        log: context.log.clone(),
+        pool: context.source.pool.clone(),
+        generation: context.generation,
+        outlet: Outlet::new(options.topics),
+        personal: options.personal,
+        until_end: context.until_end,
+        status: context.status.clone(),
+        mover: Semaphore::new(1),
+    }
 }
 
 fn chosen(options: &Options) -> Result<Vec<&'static str>, RunError> {

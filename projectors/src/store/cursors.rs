@@ -55,9 +55,21 @@ pub(crate) async fn stored(pool: &PgPool, generation: i32, shard: u16) -> Result
     sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
 }
 
-/// Moves every cursor of the batch, if all of them still stand where it began. `false`: someone else
-/// is ahead, and the transaction must be rolled back.
+/// Moves every cursor of the batch, if all of them still stand where it began, and tells who waits for rows.
+/// `false`: someone else is ahead, and the transaction must be rolled back.
 pub(crate) async fn advance(conn: &mut PgConnection, marks: &Marks) -> Result<bool, sqlx::Error> {
+    if !advance_quietly(conn, marks).await? {
+        return Ok(false);
+    }
+    let note = json!({
+        "generation": marks.generation, "shard": marks.new.shard, "nextOffset": marks.new.next_offset,
+    });
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(note.to_string()).execute(conn).await?;
+    Ok(true)
+}
+
+/// The same for what has no rows.
+pub(crate) async fn advance_quietly(conn: &mut PgConnection, marks: &Marks) -> Result<bool, sqlx::Error> {
     // Locked in one order, so that two workers of a shard wait for each other instead of deadlocking.
     let sql = "WITH mine AS (SELECT name FROM gesta.projections WHERE generation = $1 AND shard = $2 \
            AND name = ANY ($3) AND cursor = $4 ORDER BY name FOR UPDATE) \
@@ -76,15 +88,8 @@ pub(crate) async fn advance(conn: &mut PgConnection, marks: &Marks) -> Result<bo
         .bind(number(marks.head))
         .bind(marks.last_at)
         .bind(number(marks.events));
-    let moved = query.execute(&mut *conn).await?.rows_affected();
-    if usize::try_from(moved) != Ok(marks.names.len()) {
-        return Ok(false);
-    }
-    let note = json!({
-        "generation": marks.generation, "shard": marks.new.shard, "nextOffset": marks.new.next_offset,
-    });
-    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(note.to_string()).execute(conn).await?;
-    Ok(true)
+    let moved = query.execute(conn).await?.rows_affected();
+    Ok(usize::try_from(moved) == Ok(marks.names.len()))
 }
 
 /// Says in the table that projections of a shard are stopped, unless they moved on meanwhile.

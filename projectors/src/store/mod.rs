@@ -4,10 +4,12 @@ mod binary;
 mod clean;
 mod cursors;
 mod load;
+mod publisher;
 mod write;
 
-pub(crate) use cursors::{Marks, advance, begin, resume, stop, stored};
+pub(crate) use cursors::{Marks, advance, advance_quietly, begin, resume, stop, stored};
 pub(crate) use load::current;
+pub(crate) use publisher::{carry, rewind};
 pub(crate) use write::write;
 
 /// From this many rows on `COPY` is faster than arrays.

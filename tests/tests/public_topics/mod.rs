@@ -1,7 +1,10 @@
 //! The public topics as analysts meet them: their document, and their records as programs read them that know
 //! nothing of Gesta.
 
+mod deployment;
 mod document;
+mod reading;
+mod repeating;
 
 use std::path::PathBuf;
 
