@@ -1,7 +1,7 @@
 # Each target is one script of infra/local. Settings are given as NAME=value on make's command line.
 export REPO ONCE LOG AREA BUGS
 
-.PHONY: help run test check generate bench planted-bugs reset
+.PHONY: help run test check generate bench bench-kafka planted-bugs reset
 
 help:
 	@echo "make run       set everything up and show the main job   REPO=path of a repository, ONCE=1 ends after the job"
@@ -9,6 +9,7 @@ help:
 	@echo "make check     format, lints, architecture, generated files"
 	@echo "make generate  write the generated files anew"
 	@echo "make bench     measure, in the release profile"
+	@echo "make bench-kafka   the same for the log and the public topics on Kafka"
 	@echo "make planted-bugs   plant known bugs in a copy and see that the tests catch them   BUGS=some of their names, or ci"
 	@echo "make reset     stop and remove all data of this checkout"
 
@@ -26,6 +27,9 @@ generate:
 
 bench:
 	@infra/local/bench.sh
+
+bench-kafka:
+	@infra/local/bench.sh kafka
 
 planted-bugs:
 	@infra/local/planted-bugs.sh

@@ -5,6 +5,8 @@
 mod contract {
     mod brokers;
     #[expect(dead_code, reason = "shared with the contract's tests, which use the rest")]
+    mod public;
+    #[expect(dead_code, reason = "shared with the contract's tests, which use the rest")]
     mod support;
     #[expect(dead_code, reason = "shared with the contract's tests, which use the rest")]
     mod topic;

@@ -13,6 +13,7 @@ mod contract {
     mod kafka_damage;
     mod kafka_writers;
     mod open;
+    mod public;
     mod publish;
     mod scenarios;
     mod support;

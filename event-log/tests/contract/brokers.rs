@@ -3,8 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use event_log::{AppendError, Claimed, KafkaError, KafkaOptions, Log, Record};
+use event_log::{AppendError, Claimed, KafkaError, KafkaOptions, Log, Publisher, Record};
+use rdkafka::message::Message;
 
+use super::public::{Public, event};
 use super::support::{append, claim, commits, cursor, record};
 use super::topic::{PATIENCE, Topic};
 
@@ -190,4 +192,39 @@ async fn an_outage_is_waited_out() {
     append(&log, &mut owner, [3]).await;
     let there = commits(&log, 0).await;
     assert!([vec![1, 3], vec![1, 2, 3]].contains(&there), "{there:?}");
+}
+
+/// PLAT-1: a publisher waits for brokers that are away, however long a client else would, and then goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_waits_for_its_brokers() {
+    let brokers = tokio::task::spawn_blocking(|| Brokers::start("public", 1)).await.unwrap();
+    let mut public = Public::beside(&Topic::at(brokers.addresses.clone()), 2);
+    // The log's client would have given up long before the brokers are back.
+    public.options.kafka.settings.insert("message.timeout.ms".into(), "100".into());
+    let started = Instant::now();
+    let publisher = loop {
+        match Publisher::open(public.options.clone()).await {
+            Ok(publisher) => break publisher,
+            Err(error) => assert!(error.is_outage() && started.elapsed() < 4 * PATIENCE, "{error}"),
+        }
+    };
+    let keys: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    let events: Vec<_> = keys.iter().map(|key| event(key)).collect();
+    let (before, after) = events.split_at(20);
+    publisher.publish(before).await.unwrap();
+    brokers.kill(1);
+    let waiting = tokio::time::timeout(Duration::from_secs(2), publisher.publish(after)).await;
+    assert!(waiting.is_err(), "nobody confirmed it");
+    brokers.restart();
+    publisher.publish(after).await.unwrap();
+    let mut found: Vec<_> = public
+        .records(60)
+        .iter()
+        .map(|record| String::from_utf8(record.key().unwrap().to_vec()).unwrap())
+        .collect();
+    found.sort();
+    found.dedup();
+    let mut keys = keys;
+    keys.sort();
+    assert_eq!(found, keys, "what was handed over twice is there twice, and nothing is missing");
 }

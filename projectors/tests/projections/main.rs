@@ -9,6 +9,7 @@ mod faults;
 mod fixture;
 mod history;
 mod isolation;
+mod publishing;
 mod queue_view;
 mod stopping;
 mod table;

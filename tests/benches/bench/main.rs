@@ -2,7 +2,8 @@
 //!
 //! Run without arguments it measures; with `anchor URL CONNECTIONS` it is the anchor, a plain
 //! axum + sqlx + Postgres service that checks the same schema and writes the same fact; with
-//! `gesta CONNECTIONS` it loads Gesta alone, stretch by stretch, for a profiler to look on.
+//! `gesta CONNECTIONS` it loads Gesta alone, stretch by stretch, for a profiler to look on; with `topics`
+//! it loads Gesta on Kafka, with the public topics fed and not (`make bench-kafka`).
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
@@ -12,6 +13,7 @@ mod load;
 mod pgbench;
 mod report;
 mod systems;
+mod topics;
 
 use std::time::Duration;
 
@@ -36,6 +38,10 @@ fn main() {
         }
         ["gesta", connections] => {
             load_from_here(alone(connections.parse().expect("a number of connections")));
+        }
+        ["topics"] => {
+            let folder = tempfile::tempdir_in(systems::data_root()).expect("a folder for the data");
+            load_from_here(topics::measure(folder.path()));
         }
         _ => load_from_here(measure()),
     }

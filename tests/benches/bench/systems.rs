@@ -37,7 +37,8 @@ pub(crate) fn data_root() -> PathBuf {
     folder
 }
 
-fn postgres() -> String {
+/// The server of the read models.
+pub(crate) fn postgres() -> String {
     std::env::var("GESTA_POSTGRES_URL").expect("GESTA_POSTGRES_URL names no server; `make bench` starts one")
 }
 
@@ -78,11 +79,18 @@ fn deal(tasks: impl Iterator<Item = Running>, connections: usize) -> Vec<Share> 
     shares
 }
 
-/// `gesta command-service` alone.
+/// `gesta command-service` alone, or another role.
 pub(crate) struct Gesta {
     process: Process,
     address: SocketAddr,
+    ops: SocketAddr,
     http: reqwest::Client,
+}
+
+/// The executable that was built beside this bench.
+pub(crate) fn program() -> PathBuf {
+    let me = std::env::current_exe().expect("a bench knows where it is");
+    me.ancestors().nth(2).expect("benches lie two folders below the profile's").join("gesta")
 }
 
 fn free_address() -> SocketAddr {
@@ -92,12 +100,16 @@ fn free_address() -> SocketAddr {
 
 impl Gesta {
     pub(crate) async fn start(data: &Path) -> Self {
-        let me = std::env::current_exe().expect("a bench knows where it is");
-        let program =
-            me.ancestors().nth(2).expect("benches lie two folders below the profile's").join("gesta");
+        Self::start_as("command-service", data, &[]).await
+    }
+
+    /// The same for a role, with settings as environment variables.
+    pub(crate) async fn start_as(role: &str, data: &Path, settings: &[(&str, String)]) -> Self {
+        let program = program();
         let (listen, ops) = (free_address(), free_address());
         let child = Command::new(&program)
-            .arg("command-service")
+            .arg(role)
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .args(["--listen", &listen.to_string(), "--ops-listen", &ops.to_string(), "--data-dir"])
             .arg(data)
             .env("RUST_LOG", "warn")
@@ -111,11 +123,22 @@ impl Gesta {
             assert!(Instant::now() < patience, "gesta did not start");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Self { process: Process(child), address: listen, http }
+        Self { process: Process(child), address: listen, ops, http }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Records of the log that the publisher of this process has not published.
+    pub(crate) async fn unpublished(&self) -> f64 {
+        let answer = self.http.get(format!("http://{}/metrics", self.ops)).send().await.expect("an answer");
+        let text = answer.text().await.expect("text");
+        let own = |line: &&str| {
+            line.starts_with("gesta_projection_lag_records") && line.contains("projection=\"publisher\"")
+        };
+        let lag = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<f64>().ok());
+        text.lines().filter(own).filter_map(lag).sum()
     }
 
     /// Creates, leases and starts the tasks of the load.
