@@ -1,11 +1,14 @@
 //! Tenants, streams, routes and the ids derived from them (log.md, "Ids and routing").
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -30,8 +33,7 @@ pub enum NameError {
 }
 
 /// A tenant: `[a-z0-9-]{1,64}`. No request of one tenant reads or writes another's data.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tenant(Arc<str>);
 
 impl Tenant {
@@ -40,8 +42,7 @@ impl Tenant {
     /// # Errors
     /// [`NameError::Tenant`] for any other form.
     pub fn new(name: &str) -> Result<Self, NameError> {
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if is_name(name, allowed) { Ok(Self(name.into())) } else { Err(NameError::Tenant(name.into())) }
+        if is_tenant(name) { Ok(Self(name.into())) } else { Err(NameError::Tenant(name.into())) }
     }
 
     /// The name.
@@ -58,9 +59,49 @@ impl TryFrom<String> for Tenant {
     }
 }
 
+impl FromStr for Tenant {
+    type Err = NameError;
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        Self::new(name)
+    }
+}
+
+impl Serialize for Tenant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tenant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text::new("a tenant"))
+    }
+}
+
 impl From<Tenant> for String {
     fn from(tenant: Tenant) -> Self {
         tenant.0.as_ref().to_owned()
+    }
+}
+
+/// Reads a text in the place where it stands: a reader of the log meets some of them in every record.
+struct Text<T>(&'static str, PhantomData<T>);
+
+impl<T> Text<T> {
+    fn new(expected: &'static str) -> Self {
+        Self(expected, PhantomData)
+    }
+}
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
@@ -76,13 +117,16 @@ pub fn is_stream_part(part: &str) -> bool {
     is_name(part, |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
+fn is_tenant(name: &str) -> bool {
+    is_name(name, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
 fn is_name(name: &str, allowed: impl Fn(u8) -> bool) -> bool {
     !name.is_empty() && name.len() <= MAX_NAME_CHARS && name.bytes().all(allowed)
 }
 
 /// A stream: `tenant/type/id`. Its events carry the versions 1..n without gap.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stream(Arc<str>);
 
 impl Stream {
@@ -138,7 +182,14 @@ impl Stream {
     /// The id of the event at `version`, the same in every store and topic.
     #[must_use]
     pub fn event_id(&self, version: u64) -> Uuid {
-        Uuid::new_v5(&EVENT_NAMESPACE, format!("{}#{version}", self.0).as_bytes())
+        // As `Uuid::new_v5` does it, which knows no processor with instructions for SHA-1.
+        let mut hash = Sha1::new();
+        for part in [EVENT_NAMESPACE.as_bytes(), self.0.as_bytes(), b"#", version.to_string().as_bytes()] {
+            hash.update(part);
+        }
+        let digest: [u8; 20] = hash.finalize().into();
+        let octets = *digest.first_chunk::<16>().expect("16 of 20 octets");
+        uuid::Builder::from_sha1_bytes(octets).into_uuid()
     }
 }
 
@@ -156,7 +207,25 @@ impl FromStr for Stream {
         let (Some(tenant), Some(kind), Some(id)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(NameError::Stream(text.into()));
         };
-        Self::new(&Tenant::new(tenant)?, kind, id)
+        if !is_tenant(tenant) {
+            return Err(NameError::Tenant(tenant.into()));
+        }
+        match [kind, id].into_iter().find(|part| !is_stream_part(part)) {
+            Some(part) => Err(NameError::Part(part.into())),
+            None => Ok(Self(text.into())),
+        }
+    }
+}
+
+impl Serialize for Stream {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stream {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text::new("a stream"))
     }
 }
 
@@ -254,7 +323,11 @@ impl FromStr for AggregateId {
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         // Only the hyphenated lower-case form names a stream: one id, one spelling.
         let uuid = Uuid::try_parse(text).map_err(|_| NotAnId(text.into()))?;
-        if uuid.to_string() == text { Self::try_from(uuid) } else { Err(NotAnId(text.into())) }
+        if uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text {
+            Self::try_from(uuid)
+        } else {
+            Err(NotAnId(text.into()))
+        }
     }
 }
 
@@ -297,6 +370,7 @@ mod tests {
         assert_eq!(route, Route(36488));
         assert_eq!(stream.as_str(), "acme/task/8e88a6c9-40b0-87c7-a154-418b24b15ccd");
         assert_eq!(stream.event_id(1).to_string(), "dee03ac5-cce3-588b-8735-7cbd2f9da357");
+        assert_eq!(stream.event_id(77), Uuid::new_v5(&EVENT_NAMESPACE, format!("{stream}#77").as_bytes()));
     }
 
     #[test]

@@ -18,6 +18,10 @@ use event_log::{EmbeddedOptions, Log};
 
 use load::Load;
 
+/// The allocator of `gesta`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SHARDS: u16 = 8;
 /// Commits of each task whose log is replayed: its first one, and renewals of its lease.
 const COMMITS_PER_TASK: usize = 10;

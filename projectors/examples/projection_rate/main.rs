@@ -19,6 +19,10 @@ use uuid::Uuid;
 
 use load::Load;
 
+/// The allocator of `gesta`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Shards, each of which has its own connection.
 const SHARDS: u16 = 2;
 /// How many times as fast as row by row the projection shall be: with at most so many keys, which are hot, and with
