@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use schemas::ids::Tenant;
-use serde_json::Value;
 use uuid::Uuid;
 
+use crate::json::JsonText;
 use crate::table::Get::{BigInt, Boolean, Instant, Json, Text, Uuid as Id};
 use crate::table::{Table, index, optional, required};
 
@@ -27,21 +27,21 @@ pub struct AgentListRow {
     /// Team that it belongs to.
     pub team_id: Option<Uuid>,
     /// Settings of the process, an object.
-    pub config: Value,
+    pub config: JsonText,
     /// What it started out knowing, an object.
-    pub context: Value,
+    pub context: JsonText,
     /// Code that it started from.
     pub code: Option<String>,
     /// Reasoning that it started from.
     pub reasoning: Option<String>,
     /// What it must not do, an object.
-    pub safety_boundaries: Value,
+    pub safety_boundaries: JsonText,
     /// What it can do, an array of strings.
-    pub capabilities: Value,
+    pub capabilities: JsonText,
     /// Roles that it plays, an array of strings.
-    pub roles: Value,
+    pub roles: JsonText,
     /// Labels to find it by, an array of strings.
-    pub labels: Value,
+    pub labels: JsonText,
     /// State of M-4, for example `cleaning_up`.
     pub lifecycle_state: String,
     /// Derived from it: `pending`, `initializing`, `running`, `paused`, `completed`, `failed`, `killed`.
@@ -61,7 +61,7 @@ pub struct AgentListRow {
     /// Path of its worktree.
     pub worktree: Option<String>,
     /// Ids of its commits, an array of strings.
-    pub commits: Value,
+    pub commits: JsonText,
     /// 1-based number of the incarnation.
     pub incarnation: i64,
     /// When it was asked for.
@@ -97,7 +97,7 @@ pub struct AgentListRow {
     /// Whether it is hidden from lists.
     pub archived: bool,
     /// Free labels, an object of strings.
-    pub metadata: Value,
+    pub metadata: JsonText,
     /// Correlation id of its spawning.
     pub correlation_id: String,
     /// Who asked for it, `kind/id`.

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use schemas::ids::Tenant;
-use serde_json::Value;
 use uuid::Uuid;
 
+use crate::json::JsonText;
 use crate::table::Get::{BigInt, Instant, Integer, Json, Text, Uuid as Id};
 use crate::table::{Index, Table, index, optional, required};
 
@@ -61,7 +61,7 @@ pub struct EventJournalRow {
     /// Session that the event names.
     pub session_id: Option<Uuid>,
     /// Payload as it was written, an object.
-    pub data: Value,
+    pub data: JsonText,
     /// Generation of the log.
     pub log_generation: i64,
     /// Shard.

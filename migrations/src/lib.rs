@@ -7,6 +7,7 @@
 mod agent_list;
 mod event_journal;
 pub mod generation;
+mod json;
 mod migrate;
 mod projections;
 mod queue_depth;
@@ -19,6 +20,7 @@ pub mod trace;
 
 pub use agent_list::{AGENT_LIST, AgentListRow};
 pub use event_journal::{EVENT_JOURNAL, EventJournalRow};
+pub use json::JsonText;
 pub use migrate::{
     FIRST_GENERATION, MigrateError, NewerSchema, Report, VersionError, check_version, known_version, migrate,
 };

@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::json::JsonText;
+
 /// The value of one column, with its SQL type.
 #[derive(Debug)]
 pub enum Get<R: 'static> {
@@ -21,7 +23,7 @@ pub enum Get<R: 'static> {
     /// `uuid`.
     Uuid(fn(&R) -> Option<Uuid>),
     /// `jsonb`.
-    Json(fn(&R) -> Option<&Value>),
+    Json(fn(&R) -> Option<&JsonText>),
 }
 
 impl<R> Get<R> {
@@ -62,7 +64,7 @@ impl<R> Column<R> {
             Get::Boolean(get) => get(row).into(),
             Get::Instant(get) => get(row).map(|at| at.to_rfc3339()).into(),
             Get::Uuid(get) => get(row).map(|id| id.to_string()).into(),
-            Get::Json(get) => get(row).cloned().into(),
+            Get::Json(get) => get(row).map(JsonText::value).into(),
         }
     }
 }
@@ -249,7 +251,7 @@ impl<R> Table<R> {
     pub fn weight(&self, row: &R) -> usize {
         let texts = self.columns.iter().map(|column| match &column.get {
             Get::Text(get) => get(row).map_or(0, str::len),
-            Get::Json(get) => get(row).map_or(0, json_weight),
+            Get::Json(get) => get(row).map_or(0, |json| json.text().len()),
             _ => 0,
         });
         size_of::<R>() + texts.sum::<usize>()
@@ -273,18 +275,6 @@ impl<R> Table<R> {
             ],
         }
     }
-}
-
-fn json_weight(value: &Value) -> usize {
-    size_of::<Value>()
-        + match value {
-            Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(json_weight).sum(),
-            Value::Object(fields) => {
-                fields.iter().map(|(name, value)| size_of::<String>() + name.len() + json_weight(value)).sum()
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        }
 }
 
 /// A table of one generation without its row type.

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use schemas::ids::Tenant;
-use serde_json::Value;
 use uuid::Uuid;
 
+use crate::json::JsonText;
 use crate::table::Get::{BigInt, Boolean, Instant, Integer, Json, Text, Uuid as Id};
 use crate::table::{Table, index, optional, required};
 
@@ -33,13 +33,13 @@ pub struct TaskListRow {
     /// One of the six public states: `queued`, `assigned`, `running`, `succeeded`, `failed`, `cancelled`.
     pub status: String,
     /// Input for the worker, an object.
-    pub payload: Value,
+    pub payload: JsonText,
     /// Capabilities that a worker needs, an array of strings.
-    pub requirements: Value,
+    pub requirements: JsonText,
     /// Task that this one is a part of.
     pub parent_id: Option<Uuid>,
     /// Tasks that must succeed first, an array of ids.
-    pub depends_on: Value,
+    pub depends_on: JsonText,
     /// Whether it waits, or waited, to be enqueued.
     pub hold: bool,
     /// Not before this instant.
@@ -47,11 +47,11 @@ pub struct TaskListRow {
     /// It times out at this instant.
     pub deadline: Option<DateTime<Utc>>,
     /// Leases, attempts, waits: an object with the keys of the policy.
-    pub policy: Value,
+    pub policy: JsonText,
     /// Attempts before it fails for good.
     pub max_attempts: i64,
     /// Free labels, an object of strings.
-    pub metadata: Value,
+    pub metadata: JsonText,
     /// Correlation id of its creation.
     pub correlation_id: String,
     /// Who created it, `kind/id`.
@@ -87,7 +87,7 @@ pub struct TaskListRow {
     /// When it is expected to be done: as its worker said, else drawn from the pace so far.
     pub estimated_completion: Option<DateTime<Utc>>,
     /// Result of the work, an object.
-    pub result: Option<Value>,
+    pub result: Option<JsonText>,
     /// Where it failed last: `execute`, `timeout` or `compensate`.
     pub failure_stage: Option<String>,
     /// Short reason of the last failure.

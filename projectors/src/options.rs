@@ -8,7 +8,7 @@ pub const BATCH_COMMITS: usize = 10_000;
 /// Most bytes of payloads of one batch; a single larger commit still makes one.
 pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of rows kept at hand, by all shards together.
-pub const CACHE_BYTES: usize = 96 * 1024 * 1024;
+pub const CACHE_BYTES: usize = 160 * 1024 * 1024;
 /// Transactions that write at the same time: more only get into each other's way.
 pub const WRITERS: usize = 2;
 

@@ -87,7 +87,6 @@ async fn apply_shard(mut reader: Reader, pool: PgPool) -> Result<Reader> {
         let counted = reader.next(TRANSACTION_EVENTS).await?;
         let Some(last) = counted.last() else { return Ok(reader) };
         let mut tx = pool.begin().await?;
-        sqlx::raw_sql("SET LOCAL synchronous_commit = off").execute(&mut *tx).await?;
         for record in &counted {
             let Content::Commit(commit) = &record.content else { continue };
             let shard = reader.cursor().shard;
@@ -137,7 +136,7 @@ fn bind<'q>(
             Get::Boolean(get) => query.bind(get(row)),
             Get::Instant(get) => query.bind(get(row)),
             Get::Uuid(get) => query.bind(get(row)),
-            Get::Json(get) => query.bind(get(row).map(|value| Json(value.clone()))),
+            Get::Json(get) => query.bind(get(row).map(|json| Json(json.raw().to_owned()))),
         };
     }
     query

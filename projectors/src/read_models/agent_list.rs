@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use migrations::table::Table;
-use migrations::{AGENT_LIST, AgentListRow};
+use migrations::{AGENT_LIST, AgentListRow, JsonText};
 use schemas::agent::{AgentEvent, AgentPaused, AgentRestarted, AgentSpawnRequested};
 use schemas::ids::AggregateId;
 use schemas::text::Personal;
-use serde_json::{Value, json};
 
 use crate::event::{Body, Event};
 use crate::projection::{AggregateKey, KeyArray, Order, Projection, aggregate_arrays, aggregate_key};
@@ -77,14 +76,14 @@ fn first(event: &Event, requested: &AgentSpawnRequested) -> AgentListRow {
         model: requested.model.clone(),
         task: text(requested.task.as_ref()),
         team_id: requested.team_id.map(AggregateId::uuid),
-        config: Value::Object(requested.config.clone()),
-        context: Value::Object(requested.context.clone()),
+        config: JsonText::of(&requested.config),
+        context: JsonText::of(&requested.context),
         code: text(requested.code.as_ref()),
         reasoning: text(requested.reasoning.as_ref()),
-        safety_boundaries: Value::Object(requested.safety_boundaries.clone()),
-        capabilities: json!(requested.capabilities),
-        roles: json!(requested.roles),
-        labels: json!(requested.labels),
+        safety_boundaries: JsonText::of(&requested.safety_boundaries),
+        capabilities: JsonText::of(&requested.capabilities),
+        roles: JsonText::of(&requested.roles),
+        labels: JsonText::of(&requested.labels),
         lifecycle_state: "initializing".to_owned(),
         status: "pending".to_owned(),
         availability: "offline".to_owned(),
@@ -94,7 +93,7 @@ fn first(event: &Event, requested: &AgentSpawnRequested) -> AgentListRow {
         heartbeat_ms: requested.heartbeat_ms.into(),
         session_id: None,
         worktree: None,
-        commits: json!([]),
+        commits: JsonText::of(&[(); 0]),
         incarnation: 1,
         spawned_at: event.at(),
         completed_at: None,
@@ -112,7 +111,7 @@ fn first(event: &Event, requested: &AgentSpawnRequested) -> AgentListRow {
         reason: None,
         budget_limit: requested.budget_limit.clone(),
         archived: false,
-        metadata: json!(requested.metadata),
+        metadata: JsonText::of(&requested.metadata),
         correlation_id: event.commit().correlation.clone(),
         created_by: event.actor(),
         updated_at: event.at(),
@@ -140,7 +139,7 @@ fn apply(row: &mut AgentListRow, event: &AgentEvent, at: DateTime<Utc>) {
             row.input_deadline = resumed.input_deadline;
         }
         E::CompletionStarted(started) => row.summary = text(started.summary.as_ref()),
-        E::ResultCommitted(committed) => row.commits = json!(committed.commits),
+        E::ResultCommitted(committed) => row.commits = JsonText::of(&committed.commits),
         E::WorktreeFailed(failed) => row.last_error = Some(failed.error.0.clone()),
         E::SpawnFailed(failed) => row.last_error = Some(failed.error.0.clone()),
         E::AgentFailed(failed) => row.last_error = Some(failed.error.0.clone()),
@@ -160,8 +159,8 @@ fn apply(row: &mut AgentListRow, event: &AgentEvent, at: DateTime<Utc>) {
             row.reason = text(drain.reason.as_ref());
         }
         E::CapabilitiesDeclared(declared) => {
-            row.capabilities = json!(declared.capabilities);
-            row.roles = json!(declared.roles);
+            row.capabilities = JsonText::of(&declared.capabilities);
+            row.roles = JsonText::of(&declared.roles);
         }
         E::AgentSpawnRequested(_) | E::InputReceived(_) | E::AgentCompleted(_) => {}
     }

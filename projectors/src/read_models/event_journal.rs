@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use migrations::table::Table;
-use migrations::{EVENT_JOURNAL, EventJournalRow};
+use migrations::{EVENT_JOURNAL, EventJournalRow, JsonText};
 use schemas::agent::AgentEvent;
 use schemas::commit::{Actor, CommandRef, Commit, EventRecord};
 use schemas::ids::{AggregateId, Stream, Tenant};
 use schemas::task::TaskEvent;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::event::{Body, Event, EventError};
@@ -74,7 +73,7 @@ impl Projection for EventJournal {
             team_id: named.team,
             task_id: is("task").then(|| event.aggregate_id()),
             session_id: named.session,
-            data: data(event),
+            data: JsonText::of(&record.data),
             log_generation: position.generation.into(),
             shard: position.shard.into(),
             log_offset: i64::try_from(position.offset).unwrap_or(i64::MAX),
@@ -97,7 +96,7 @@ pub(crate) fn read_event(row: &EventJournalRow) -> Result<Event, EventError> {
         version: u64::try_from(row.version).map_err(|_| damaged("version"))?,
         kind: row.r#type.clone(),
         v: u32::try_from(row.schema_version).map_err(|_| damaged("schema_version"))?,
-        data: serde_json::value::to_raw_value(&row.data).map_err(|_| damaged("data"))?,
+        data: row.data.raw().to_owned(),
     };
     let (id, kind) = (row.command_id.clone(), row.command_type.clone());
     let commit = Commit {
@@ -113,11 +112,6 @@ pub(crate) fn read_event(row: &EventJournalRow) -> Result<Event, EventError> {
     };
     let position = row.position.parse().map_err(|_| damaged("position"))?;
     Event::decode(&Arc::new(commit), 0, position)
-}
-
-/// The payload as it was written. It was decoded before, so it is JSON.
-fn data(event: &Event) -> Value {
-    serde_json::from_str(event.record().data.get()).expect("a decoded payload is JSON")
 }
 
 /// What else the payload names.

@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use migrations::table::Table;
-use migrations::{TASK_LIST, TaskListRow};
+use migrations::{JsonText, TASK_LIST, TaskListRow};
 use schemas::task::{
     RetryScheduled, TaskAssigned, TaskCancelRequested, TaskCreated, TaskEvent, TaskFailed, TaskProgressed,
     TaskQueued, TaskUpdated,
 };
 use schemas::text::Personal;
-use serde_json::{Value, json};
 
 use crate::event::{Body, Event};
 use crate::projection::{AggregateKey, KeyArray, Order, Projection, aggregate_arrays, aggregate_key};
@@ -92,16 +91,16 @@ fn first(event: &Event, created: &TaskCreated) -> TaskListRow {
         priority_rank: created.priority.rank().into(),
         state: "pending".to_owned(),
         status: "queued".to_owned(),
-        payload: Value::Object(created.payload.clone()),
-        requirements: json!(created.requirements),
+        payload: JsonText::of(&created.payload),
+        requirements: JsonText::of(&created.requirements),
         parent_id: created.parent_id.map(schemas::ids::AggregateId::uuid),
-        depends_on: json!(created.depends_on),
+        depends_on: JsonText::of(&created.depends_on),
         hold: created.hold,
         run_at: created.run_at,
         deadline: created.deadline,
-        policy: json!(created.policy),
+        policy: JsonText::of(&created.policy),
         max_attempts: created.policy.max_attempts.into(),
-        metadata: json!(created.metadata),
+        metadata: JsonText::of(&created.metadata),
         correlation_id: event.commit().correlation.clone(),
         created_by: event.actor(),
         created_at: event.at(),
@@ -150,7 +149,7 @@ fn apply(row: &mut TaskListRow, event: &TaskEvent, at: DateTime<Utc>) {
         E::TaskReleased(released) => row.reason = text(released.reason.as_ref()),
         E::RetryScheduled(scheduled) => retry(row, scheduled),
         E::TaskSucceeded(succeeded) => {
-            row.result = Some(Value::Object(succeeded.result.clone()));
+            row.result = Some(JsonText::of(&succeeded.result));
             row.progress = 100;
             end(row, at);
         }
@@ -195,7 +194,7 @@ fn update(row: &mut TaskListRow, event: &TaskUpdated) {
         row.priority_rank = priority.rank().into();
     }
     if let Some(payload) = &event.payload {
-        row.payload = Value::Object(payload.clone());
+        row.payload = JsonText::of(payload);
     }
 }
 

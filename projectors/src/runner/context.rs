@@ -33,8 +33,6 @@ impl Context {
         let _permit = self.writers.acquire().await.expect("nobody closes it");
         let begun = Instant::now();
         let mut tx = self.source.pool.begin().await?;
-        // A crash may lose the last transactions whole, cursor and rows; the log repeats them.
-        sqlx::raw_sql("SET LOCAL synchronous_commit = off").execute(&mut *tx).await?;
         if !store::advance(&mut tx, &batch.marks).await? {
             tx.rollback().await?;
             return Err(Failure::Lost);

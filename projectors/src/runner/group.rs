@@ -120,12 +120,15 @@ impl Group {
         context: &Context,
         mut batch: Vec<Counted>,
     ) -> Result<(Vec<Counted>, Vec<Event>), Failure> {
-        let mut events = Vec::new();
+        let count = batch.iter().filter_map(commit).map(|commit| commit.events.len()).sum();
+        let mut events = Vec::with_capacity(count);
         for at in 0..batch.len() {
             let Some(commit) = commit(&batch[at]) else { continue };
-            match self.events(context, commit, batch[at].offset) {
-                Ok(decoded) => events.extend(decoded),
+            let before = events.len();
+            match self.events(context, commit, batch[at].offset, &mut events) {
+                Ok(()) => {}
                 Err(failure) => {
+                    events.truncate(before);
                     for counted in batch.drain(at..).rev() {
                         self.ahead.push_front(counted);
                     }
@@ -136,8 +139,13 @@ impl Group {
         Ok((batch, events))
     }
 
-    fn events(&self, context: &Context, commit: &Arc<Commit>, offset: u64) -> Result<Vec<Event>, Failure> {
-        let mut events = Vec::with_capacity(commit.events.len());
+    fn events(
+        &self,
+        context: &Context,
+        commit: &Arc<Commit>,
+        offset: u64,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Failure> {
         for (index, record) in commit.events.iter().enumerate() {
             let aggregate_type = record.stream.aggregate_type();
             let position = Position {
@@ -155,7 +163,7 @@ impl Group {
                 Err(_) => {}
             }
         }
-        Ok(events)
+        Ok(())
     }
 }
 

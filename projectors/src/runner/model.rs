@@ -2,7 +2,6 @@
 //! them.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -58,9 +57,17 @@ pub(crate) struct Model<P: Projection<I>, I> {
     tail: Option<Number<P::Row>>,
 }
 
-struct Slot<R> {
+/// A key of a batch with its row.
+struct Slot<K, R> {
+    key: K,
     row: Option<R>,
     changed: bool,
+}
+
+/// The keys of a batch, each once, and for every input the place of its key among them.
+struct Slots<K, R> {
+    slots: Vec<Slot<K, R>>,
+    places: Vec<Option<usize>>,
 }
 
 impl<P: Projection<I>, I> Model<P, I> {
@@ -76,24 +83,36 @@ impl<P: Projection<I>, I> Model<P, I> {
         Self { cache: Cache::new(budget), unsettled: HashMap::new(), version: number(P::TABLE.guard), tail }
     }
 
-    /// Loads the rows of the batch's keys that are not at hand, in one query.
-    async fn load(&self, source: &Source, inputs: &[I]) -> Result<HashMap<P::Key, P::Row>, Failure> {
-        let mut known: HashMap<P::Key, bool> = HashMap::new();
+    /// The rows of the batch's keys; those that are not at hand are loaded in one query.
+    async fn slots(&mut self, source: &Source, inputs: &[I]) -> Result<Slots<P::Key, P::Row>, Failure> {
+        let mut slots: Vec<Slot<P::Key, P::Row>> = Vec::with_capacity(inputs.len());
+        let mut places = Vec::with_capacity(inputs.len());
+        let mut by_key: HashMap<P::Key, usize> = HashMap::new();
+        let mut missing = Vec::new();
         for input in inputs {
-            let Some(key) = P::key(input) else { continue };
-            if let Entry::Vacant(vacant) = known.entry(key) {
-                let key = vacant.key();
-                let at_hand =
-                    P::is_first(input) || self.unsettled.contains_key(key) || self.cache.contains(key);
-                vacant.insert(at_hand);
+            let Some(key) = P::key(input) else {
+                places.push(None);
+                continue;
+            };
+            let next = slots.len();
+            let place = if P::APPENDS { next } else { *by_key.entry(key.clone()).or_insert(next) };
+            places.push(Some(place));
+            if place == next {
+                let row = self.find(&key);
+                if row.is_none() && !P::APPENDS && !P::is_first(input) {
+                    missing.push(key.clone());
+                }
+                slots.push(Slot { key, row, changed: false });
             }
         }
-        let missing: Vec<_> = known.into_iter().filter(|(_, at_hand)| !at_hand).map(|(key, _)| key).collect();
-        if P::APPENDS || missing.is_empty() {
-            return Ok(HashMap::new());
+        if !missing.is_empty() {
+            for row in source.current(P::TABLE, P::arrays(&missing)).await? {
+                if let Some(place) = by_key.get(&P::key_of(&row)) {
+                    slots[*place].row = Some(row);
+                }
+            }
         }
-        let rows = source.current(P::TABLE, P::arrays(&missing)).await?;
-        Ok(rows.into_iter().map(|row| (P::key_of(&row), row)).collect())
+        Ok(Slots { slots, places })
     }
 
     /// Folds a batch. `observe` is told of every fold: the row before is gone by then, so `remember`
@@ -105,18 +124,11 @@ impl<P: Projection<I>, I> Model<P, I> {
         remember: impl Fn(Option<&P::Row>) -> M,
         mut observe: impl FnMut(M, &P::Row, &I),
     ) -> Result<Rows<P::Row>, Failure> {
-        let mut loaded = self.load(source, inputs).await?;
-        let mut slots: HashMap<P::Key, Slot<P::Row>> = HashMap::with_capacity(inputs.len());
+        let Slots { mut slots, places } = self.slots(source, inputs).await?;
         let mut former = Vec::new();
-        for input in inputs {
-            let Some(key) = P::key(input) else { continue };
-            let slot = match slots.entry(key) {
-                Entry::Occupied(slot) => slot.into_mut(),
-                Entry::Vacant(vacant) => {
-                    let row = self.find(vacant.key(), &mut loaded);
-                    vacant.insert(Slot { row, changed: false })
-                }
-            };
+        for (input, place) in inputs.iter().zip(places) {
+            let Some(place) = place else { continue };
+            let slot = &mut slots[place];
             match P::order(slot.row.as_ref(), input) {
                 Order::Applied => continue,
                 Order::Next => {}
@@ -143,28 +155,28 @@ impl<P: Projection<I>, I> Model<P, I> {
         Ok(self.settle(slots, former))
     }
 
-    fn find(&mut self, key: &P::Key, loaded: &mut HashMap<P::Key, P::Row>) -> Option<P::Row> {
+    /// The row of a key that is at hand; it is taken from there.
+    fn find(&mut self, key: &P::Key) -> Option<P::Row> {
         if P::APPENDS {
             return None;
         }
         let cached = self.cache.take(key);
-        let row = self.unsettled.get(key).cloned().or(cached);
-        row.map(Arc::unwrap_or_clone).or_else(|| loaded.remove(key))
+        self.unsettled.get(key).cloned().or(cached).map(Arc::unwrap_or_clone)
     }
 
-    fn settle(&mut self, slots: HashMap<P::Key, Slot<P::Row>>, former: Vec<Arc<P::Row>>) -> Rows<P::Row> {
+    fn settle(&mut self, slots: Vec<Slot<P::Key, P::Row>>, former: Vec<Arc<P::Row>>) -> Rows<P::Row> {
         let mut changed = Vec::with_capacity(slots.len() + former.len());
         self.unsettled.clear();
-        for (key, slot) in slots {
-            let Some(row) = slot.row.map(Arc::new) else { continue };
+        for Slot { key, row, changed: new } in slots {
+            let Some(row) = row.map(Arc::new) else { continue };
             if !P::APPENDS {
                 let weight = P::TABLE.weight(&row);
                 self.cache.put(key.clone(), Arc::clone(&row), weight);
-                if slot.changed {
+                if new {
                     self.unsettled.insert(key.clone(), Arc::clone(&row));
                 }
             }
-            if slot.changed {
+            if new {
                 changed.push((key, row));
             }
         }

@@ -58,26 +58,31 @@ pub(crate) async fn stored(pool: &PgPool, generation: i32, shard: u16) -> Result
 /// Moves every cursor of the batch, if all of them still stand where it began, and tells who waits for rows.
 /// `false`: someone else is ahead, and the transaction must be rolled back.
 pub(crate) async fn advance(conn: &mut PgConnection, marks: &Marks) -> Result<bool, sqlx::Error> {
-    if !advance_quietly(conn, marks).await? {
-        return Ok(false);
-    }
     let note = json!({
         "generation": marks.generation, "shard": marks.new.shard, "nextOffset": marks.new.next_offset,
     });
-    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(note.to_string()).execute(conn).await?;
-    Ok(true)
+    advance_with(conn, marks, Some(note.to_string())).await
 }
 
 /// The same for what has no rows.
 pub(crate) async fn advance_quietly(conn: &mut PgConnection, marks: &Marks) -> Result<bool, sqlx::Error> {
+    advance_with(conn, marks, None).await
+}
+
+async fn advance_with(
+    conn: &mut PgConnection,
+    marks: &Marks,
+    note: Option<String>,
+) -> Result<bool, sqlx::Error> {
     // Locked in one order, so that two workers of a shard wait for each other instead of deadlocking.
     let sql = "WITH mine AS (SELECT name FROM gesta.projections WHERE generation = $1 AND shard = $2 \
-           AND name = ANY ($3) AND cursor = $4 ORDER BY name FOR UPDATE) \
-         UPDATE gesta.projections AS p SET cursor = $5, log_generation = $6, next_offset = $7, head_offset = $8, \
-           last_event_at = coalesce($9, p.last_event_at), events_applied = p.events_applied + $10, \
-           state = 'running', error = NULL, updated_at = now() \
-         FROM mine WHERE p.generation = $1 AND p.shard = $2 AND p.name = mine.name";
-    let query = sqlx::query(sql)
+           AND name = ANY ($3) AND cursor = $4 ORDER BY name FOR UPDATE), \
+         moved AS (UPDATE gesta.projections AS p SET cursor = $5, log_generation = $6, next_offset = $7, \
+           head_offset = $8, last_event_at = coalesce($9, p.last_event_at), \
+           events_applied = p.events_applied + $10, state = 'running', error = NULL, updated_at = now() \
+         FROM mine WHERE p.generation = $1 AND p.shard = $2 AND p.name = mine.name RETURNING 1) \
+         SELECT count(*), (SELECT pg_notify($11, $12) WHERE $12::text IS NOT NULL) FROM moved";
+    let query = sqlx::query_scalar(sql)
         .bind(marks.generation)
         .bind(i32::from(marks.old.shard))
         .bind(&marks.names)
@@ -87,8 +92,10 @@ pub(crate) async fn advance_quietly(conn: &mut PgConnection, marks: &Marks) -> R
         .bind(number(marks.new.next_offset))
         .bind(number(marks.head))
         .bind(marks.last_at)
-        .bind(number(marks.events));
-    let moved = query.execute(conn).await?.rows_affected();
+        .bind(number(marks.events))
+        .bind(CHANNEL)
+        .bind(note);
+    let moved: i64 = query.fetch_one(conn).await?;
     Ok(usize::try_from(moved) == Ok(marks.names.len()))
 }
 

@@ -3,6 +3,7 @@
 mod binary;
 mod clean;
 mod cursors;
+mod jsonb;
 mod load;
 mod publisher;
 mod write;

@@ -1,15 +1,13 @@
 //! Upserting the rows of a batch.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use migrations::table::{Column, Get, Table};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres};
 
-use super::{COPY_FROM_ROWS, binary, clean};
+use super::{COPY_FROM_ROWS, binary, clean, jsonb::Jsonb};
 
 /// Bytes that are handed to a `COPY` at once.
 const COPY_CHUNK_BYTES: usize = 256 * 1024;
@@ -70,8 +68,9 @@ fn bind<'q, R>(
         Get::Instant(get) => query.bind(rows.iter().map(|row| get(row)).collect::<Vec<_>>()),
         Get::Uuid(get) => query.bind(rows.iter().map(|row| get(row)).collect::<Vec<_>>()),
         Get::Json(get) => {
-            let values = rows.iter().map(|row| get(row).map(clean::json).map(Cow::into_owned).map(Json));
-            query.bind(values.collect::<Vec<_>>())
+            let texts =
+                rows.iter().map(|row| get(row).map(|json| Jsonb(clean::json(json.text()).into_owned())));
+            query.bind(texts.collect::<Vec<_>>())
         }
     }
 }

@@ -119,12 +119,12 @@ impl Agent {
         Some(self.held(ctx).await)
     }
     /// Settings of the process.
-    async fn config(&self) -> &Value {
-        &self.row.config
+    async fn config(&self) -> Value {
+        self.row.config.value()
     }
     /// What it started out knowing.
-    async fn context(&self) -> &Value {
-        &self.row.context
+    async fn context(&self) -> Value {
+        self.row.context.value()
     }
     /// Code that it started from.
     async fn code(&self) -> Option<&str> {
@@ -135,24 +135,24 @@ impl Agent {
         self.row.reasoning.as_deref()
     }
     /// What it must not do.
-    async fn safety_boundaries(&self) -> &Value {
-        &self.row.safety_boundaries
+    async fn safety_boundaries(&self) -> Value {
+        self.row.safety_boundaries.value()
     }
     /// What it can do, an array of texts.
-    async fn capabilities(&self) -> &Value {
-        &self.row.capabilities
+    async fn capabilities(&self) -> Value {
+        self.row.capabilities.value()
     }
     /// Roles that it plays, an array of texts.
-    async fn roles(&self) -> &Value {
-        &self.row.roles
+    async fn roles(&self) -> Value {
+        self.row.roles.value()
     }
     /// Labels to find it by, an array of texts.
-    async fn labels(&self) -> &Value {
-        &self.row.labels
+    async fn labels(&self) -> Value {
+        self.row.labels.value()
     }
     /// Free labels, an object of texts.
-    async fn metadata(&self) -> &Value {
-        &self.row.metadata
+    async fn metadata(&self) -> Value {
+        self.row.metadata.value()
     }
     /// It counts as alive until this instant.
     async fn alive_until(&self) -> Option<DateTime<Utc>> {
@@ -171,8 +171,8 @@ impl Agent {
         self.row.worktree.as_deref()
     }
     /// Ids of its commits, an array of texts.
-    async fn commits(&self) -> &Value {
-        &self.row.commits
+    async fn commits(&self) -> Value {
+        self.row.commits.value()
     }
     /// 1-based number of the incarnation.
     async fn incarnation(&self) -> i64 {

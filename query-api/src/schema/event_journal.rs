@@ -54,8 +54,8 @@ impl Event {
         self.0.time
     }
     /// Payload as it was written.
-    async fn data(&self) -> &Value {
-        &self.0.data
+    async fn data(&self) -> Value {
+        self.0.data.value()
     }
     /// Revision of the schema that the payload was written with.
     async fn schema_version(&self) -> i64 {

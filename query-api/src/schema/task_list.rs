@@ -4,7 +4,7 @@ mod page;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use migrations::TaskListRow;
+use migrations::{JsonText, TaskListRow};
 use schemas::registry::allowed_commands;
 use serde_json::Value;
 use uuid::Uuid;
@@ -106,28 +106,28 @@ impl Task {
         self.priority
     }
     /// Input for the worker.
-    async fn payload(&self) -> &Value {
-        &self.row.payload
+    async fn payload(&self) -> Value {
+        self.row.payload.value()
     }
     /// Result of the work, once it is done.
-    async fn result(&self) -> Option<&Value> {
-        self.row.result.as_ref()
+    async fn result(&self) -> Option<Value> {
+        self.row.result.as_ref().map(JsonText::value)
     }
     /// Capabilities that a worker needs, an array of texts.
-    async fn requirements(&self) -> &Value {
-        &self.row.requirements
+    async fn requirements(&self) -> Value {
+        self.row.requirements.value()
     }
     /// Ids of the tasks that must succeed first, an array.
-    async fn depends_on(&self) -> &Value {
-        &self.row.depends_on
+    async fn depends_on(&self) -> Value {
+        self.row.depends_on.value()
     }
     /// Leases, attempts and waits, an object.
-    async fn policy(&self) -> &Value {
-        &self.row.policy
+    async fn policy(&self) -> Value {
+        self.row.policy.value()
     }
     /// Free labels, an object of texts.
-    async fn metadata(&self) -> &Value {
-        &self.row.metadata
+    async fn metadata(&self) -> Value {
+        self.row.metadata.value()
     }
     /// Whether it waits, or waited, to be enqueued by hand.
     async fn hold(&self) -> bool {

@@ -13,10 +13,10 @@ fn trace(table: &str, column: &str, _: Uuid) -> Option<ColumnTrace> {
     let column = (table != "agent_list").then(|| column.to_owned())?;
     let mut value = None;
     Some(Box::new(move |event: &EventJournalRow| {
-        if event.data.get("broken").is_some() {
+        if event.data.value().get("broken").is_some() {
             return Err("the event is broken".into());
         }
-        value = event.data.get(&column).cloned().or(value.take());
+        value = event.data.value().get(&column).cloned().or(value.take());
         Ok(value.clone())
     }))
 }

@@ -56,7 +56,10 @@ fn the_status_follows_the_lifecycle() {
     assert_eq!((all[5].pause_time, all[5].paused_by.as_deref()), (Some(at(5)), Some("user/alice")));
     assert_eq!((all[6].pause_time, all[3].input_deadline), (None, Some(at(60))));
     let row = all.last().unwrap();
-    assert_eq!((row.completed_at, row.archived, row.commits.clone()), (Some(at(9)), true, json!(["abc"])));
+    assert_eq!(
+        (row.completed_at, row.archived, row.commits.clone()),
+        (Some(at(9)), true, JsonText::of(&["abc"]))
+    );
 }
 
 /// AGENT-28: seconds of executing; pauses and waiting do not count.
@@ -120,6 +123,6 @@ fn a_failed_agent_is_retried_and_restarted() {
 fn declared_capabilities_replace_the_former() {
     let declared = CapabilitiesDeclared { capabilities: vec!["go".into()], roles: vec!["reviewer".into()] };
     let row = last::<AgentList>(&and(vec![declared.into()]));
-    assert_eq!((row.capabilities, row.roles), (json!(["go"]), json!(["reviewer"])));
+    assert_eq!((row.capabilities, row.roles), (JsonText::of(&["go"]), JsonText::of(&["reviewer"])));
     assert_eq!((row.kind.as_str(), row.model.as_str()), ("worker_manager", "none"));
 }

@@ -25,7 +25,7 @@ fn an_event_has_its_attributes() {
     assert_eq!((row.agent_id.as_deref(), row.task_id, row.team_id), (Some("w-1"), Some(id), None));
     assert_eq!((row.log_generation, row.shard, row.log_offset, row.event_index), (1, 3, 11, 0));
     assert_eq!((row.position.as_str(), row.event_id), ("1.3.11.0", events[1].id()));
-    assert_eq!(row.data["worker"], json!("w-1"));
+    assert_eq!(row.data.value()["worker"], json!("w-1"));
 }
 
 #[test]

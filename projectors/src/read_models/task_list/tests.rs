@@ -74,7 +74,7 @@ fn an_ended_task_keeps_who_ended_it() {
     let result = json!({"lines": 3}).as_object().unwrap().clone();
     let row = last::<TaskList>(&and(running(), vec![TaskSucceeded { fencing_token: 1, result }.into()]));
     assert_eq!((row.status.as_str(), row.progress, row.completed_at), ("succeeded", 100, Some(at(4))));
-    assert_eq!((row.worker.as_deref(), row.result), (Some("w-1"), Some(json!({"lines": 3}))));
+    assert_eq!((row.worker.as_deref(), row.result), (Some("w-1"), Some(JsonText::of(&json!({"lines": 3})))));
     let undo = vec![CompensationStarted { reason: None }.into(), TaskCompensated {}.into()];
     let success = TaskSucceeded { fencing_token: 1, result: serde_json::Map::new() }.into();
     let undone = rows::<TaskList>(&and(running(), [vec![success], undo].concat()));

@@ -31,7 +31,7 @@ fn event(number: u128, offset: i64, index: i32, cause: &str) -> EventJournalRow 
         team_id: None,
         task_id: None,
         session_id: None,
-        data: serde_json::json!({}),
+        data: migrations::JsonText::of(&serde_json::json!({})),
         log_generation: 1,
         shard: 0,
         log_offset: offset,
