@@ -8,6 +8,7 @@ use rdkafka::error::KafkaError as ClientError;
 use uuid::Uuid;
 
 use super::client::{Consumer, Context};
+use super::follow::FETCHES;
 use super::options::{KafkaError, KafkaOptions};
 use super::remote::ASK;
 use super::scan::{Scans, consumer_config};
@@ -31,7 +32,9 @@ pub(super) struct Opening {
 impl Opening {
     pub(super) fn new(options: &KafkaOptions) -> Result<Self, KafkaError> {
         let made = |error| KafkaError::unreachable(options, "making a client", error);
-        let consumer = consumer_config(options)?.create_with_context(Context::default()).map_err(made)?;
+        let mut following = consumer_config(options)?;
+        options.prefer(&mut following, &FETCHES);
+        let consumer = following.create_with_context(Context::default()).map_err(made)?;
         let admin = options.client()?.create_with_context(Context::default()).map_err(made)?;
         let scans = Scans::new(options)?;
         Ok(Self { consumer, scans, admin, options: options.clone() })

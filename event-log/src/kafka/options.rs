@@ -72,10 +72,15 @@ impl KafkaOptions {
             config.set(name, value);
         }
         config.set("bootstrap.servers", &self.brokers);
-        if !self.settings.contains_key("client.id") {
-            config.set("client.id", "gesta");
-        }
+        self.prefer(&mut config, &[("client.id", "gesta")]);
         Ok(config)
+    }
+
+    /// Sets what the settings of the options leave open.
+    pub(super) fn prefer(&self, config: &mut ClientConfig, defaults: &[(&str, &str)]) {
+        for (name, value) in defaults.iter().filter(|(name, _)| !self.settings.contains_key(*name)) {
+            config.set(*name, *value);
+        }
     }
 
     fn check(&self) -> Result<(), KafkaError> {

@@ -132,11 +132,7 @@ fn config(options: &KafkaOptions) -> Result<(ClientConfig, Duration), KafkaError
         ("queue.buffering.max.messages", QUEUE_RECORDS),
         ("socket.nagle.disable", "true"),
     ];
-    for (name, value) in defaults {
-        if !options.settings.contains_key(name) {
-            config.set(name, value);
-        }
-    }
+    options.prefer(&mut config, &defaults);
     Ok((config, timeout))
 }
 

@@ -37,11 +37,7 @@ pub(super) fn consumer_config(options: &KafkaOptions) -> Result<ClientConfig, Ka
         ("fetch.error.backoff.ms", "100"),
         ("queued.max.messages.kbytes", AHEAD_KILOBYTES),
     ];
-    for (name, value) in defaults {
-        if !options.settings.contains_key(name) {
-            config.set(name, value);
-        }
-    }
+    options.prefer(&mut config, &defaults);
     Ok(config)
 }
 
@@ -64,9 +60,7 @@ pub(crate) struct Scan {
 impl Scans {
     pub(super) fn new(options: &KafkaOptions) -> Result<Self, KafkaError> {
         let mut config = consumer_config(options)?;
-        if !options.settings.contains_key("fetch.wait.max.ms") {
-            config.set("fetch.wait.max.ms", FETCH_WAIT_MS);
-        }
+        options.prefer(&mut config, &[("fetch.wait.max.ms", FETCH_WAIT_MS)]);
         Ok(Self { config, topic: options.topic.clone() })
     }
 
