@@ -60,15 +60,14 @@ pub(crate) async fn create(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 /// A pool whose connections act as the projector: every tenant's rows, and the cursors. Their commits do
-/// not wait for the disk: rows and cursor are lost together, and the log repeats them. None is tested before
-/// it is used: a projector whose connection is gone tries again.
+/// not wait for the disk: rows and cursor are lost together, and the log repeats them.
 ///
 /// # Errors
 /// The URL is none. The pool connects when it is first used; the URL's user must be a member of
 /// `gesta_projector`, as the user that migrated is.
 pub fn projector_pool(url: &str, max_connections: u32) -> Result<PgPool, sqlx::Error> {
     let pool = pool_of("SET ROLE gesta_projector; SET synchronous_commit = off", max_connections);
-    Ok(pool.test_before_acquire(false).connect_lazy_with(options(url, "projectors")?))
+    Ok(pool.connect_lazy_with(options(url, "projectors")?))
 }
 
 /// A pool whose connections act as the query role. A query sets its tenant inside its transaction:
