@@ -110,3 +110,34 @@ async fn a_new_generation_goes_on_from_the_cursor() {
     ids.dedup();
     assert_eq!(ids.len(), events, "each once");
 }
+
+/// PLAT-1: the cursor moves after the brokers confirmed what lies before it, never before: a crash in between repeats.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_before_the_cursor_moves_repeats_and_loses_nothing() {
+    let mut fixture = Fixture::new(1).await;
+    let (publish, steps) = (publish(), long(9, 60));
+    let options = Options { until_end: true, publish: Some(publish.clone()), ..Options::default() };
+    let cancel = CancellationToken::new;
+    // The rows of the cursors are there before anyone holds them.
+    projectors::run(fixture.log.clone(), fixture.pool.clone(), options.clone(), cancel()).await.unwrap();
+    let mut holder = crate::database::connect(&fixture.url).await;
+    let hold = "BEGIN; SELECT * FROM gesta.projections WHERE name = 'publisher' FOR UPDATE";
+    sqlx::raw_sql(hold).execute(&mut holder).await.unwrap();
+    fixture.append(&steps).await;
+    let running = fixture.start(Options { publish: Some(publish.clone()), ..Options::default() });
+    let sent = async {
+        while published(&publish).is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, sent).await.expect("events come before the cursor moves");
+    drop(running);
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    projectors::run(fixture.log.clone(), fixture.pool.clone(), options, cancel()).await.unwrap();
+    let mut ids = published(&publish);
+    let (events, all) = (steps.iter().map(|step| step.events.len()).sum::<usize>(), ids.len());
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), events);
+    assert!(all > events, "what was sent before the crash was sent again");
+}
