@@ -6,7 +6,7 @@ use super::faults::{Mishap, Trouble, Weather};
 use super::run_in;
 
 /// Seeds of each.
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 600;
 
 /// What `SEEDS` runs in this weather meet, each of them checked.
 fn met(weather: Weather) -> Met {
