@@ -3,6 +3,7 @@
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::admin::dlq::DlqArgs;
 use crate::admin::log::LogArgs;
 use crate::cli::act;
 use crate::cli::demo::DemoArgs;
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     Events(EventsArgs),
     /// Look at the log; make its topic on Kafka.
     Log(LogArgs),
+    /// List the dead letters of the projections, or have them tried again (Postgres).
+    Dlq(DlqArgs),
     /// Bring the database to the shape of this release.
     #[command(after_help = "Example:\n  gesta migrate --postgres-url postgres://gesta@127.0.0.1/gesta")]
     Migrate(SettingsArgs),

@@ -124,6 +124,7 @@ async fn tool(command: Command) -> anyhow::Result<()> {
             None => Ok(cli::events::run(&args).await?),
         },
         Command::Log(args) => admin::log::run(&args).await,
+        Command::Dlq(args) => admin::dlq::run(&args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut commands::parser(), "gesta", &mut script);

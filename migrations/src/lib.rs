@@ -2,9 +2,10 @@
 //!
 //! Tables of the read models live in a schema per generation (`g1`); the schema `gesta` shows the live
 //! generation through views that check the reader's own rights, and holds what all generations share:
-//! `projections` (how far each is) and `generations` (which is live).
+//! `projections` (how far each is), `generations` (which is live) and `dead_letters` (what was set aside).
 
 mod agent_list;
+pub mod dead_letters;
 mod event_journal;
 pub mod generation;
 mod json;
@@ -19,6 +20,7 @@ mod task_list;
 pub mod trace;
 
 pub use agent_list::{AGENT_LIST, AgentListRow};
+pub use dead_letters::DeadLettersRow;
 pub use event_journal::{EVENT_JOURNAL, EventJournalRow};
 pub use json::JsonText;
 pub use migrate::{

@@ -7,10 +7,13 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgAdvisoryLock;
 use sqlx::{Connection, PgConnection, PgPool, SqlStr};
 
-use crate::{generation, projections, roles};
+use crate::{dead_letters, generation, projections, roles};
 
 /// Every migration of the shared objects: version, what it does, its SQL. Append only.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "generations and projections", projections::CREATE_SQL)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "generations and projections", projections::CREATE_SQL),
+    (2, "dead letters", dead_letters::CREATE_SQL),
+];
 
 /// The generation that a new database begins with.
 pub const FIRST_GENERATION: u32 = 1;

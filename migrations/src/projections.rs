@@ -32,6 +32,8 @@ pub struct ProjectionsRow {
     pub error: Option<String>,
     /// When the row was written.
     pub updated_at: DateTime<Utc>,
+    /// Rises whenever dead letters are applied: checked with the cursor, which does not move then.
+    pub parked_version: i64,
 }
 
 /// The channel on which every commit of rows says `{"generation", "shard", "nextOffset"}`.

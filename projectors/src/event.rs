@@ -43,6 +43,9 @@ pub enum EventError {
     /// Its row in the journal.
     #[error("the journal does not hold an event there: {0}")]
     Journal(String),
+    /// Its dead letter.
+    #[error("the dead letter does not hold a commit: {0}")]
+    Letter(serde_json::Error),
     /// Its stream.
     #[error(transparent)]
     Stream(#[from] NotAnId),

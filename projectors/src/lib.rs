@@ -19,7 +19,9 @@ mod store;
 mod trace;
 
 pub use event::Event;
-pub use options::{BATCH_BYTES, BATCH_COMMITS, CACHE_BYTES, Options, WRITERS};
+pub use options::{
+    BATCH_BYTES, BATCH_COMMITS, CACHE_BYTES, Options, PARKED_LETTERS, PARKED_STREAMS, WRITERS,
+};
 pub use projection::Projection;
 pub use publisher::{PUBLISHER, Personal, PublishOptions};
 pub use rebuild::{RebuildError, rebuild};

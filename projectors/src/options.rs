@@ -12,6 +12,11 @@ pub const CACHE_BYTES: usize = 160 * 1024 * 1024;
 /// Transactions that write at the same time: more only get into each other's way.
 pub const WRITERS: usize = 2;
 
+/// Most streams that one projection may have parked, all shards together: past it the projection stops.
+pub const PARKED_STREAMS: usize = 100_000;
+/// Most dead letters of one stream that one projection may have parked.
+pub const PARKED_LETTERS: usize = 10_000;
+
 /// How a run is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -29,7 +34,12 @@ pub struct Options {
     pub writers: usize,
     /// How the public topics are fed; `None` for not at all.
     pub publish: Option<PublishOptions>,
-    /// End when everything that the log holds is applied, instead of waiting for more.
+    /// Most streams that one projection may have parked, all shards together.
+    pub parked_streams: usize,
+    /// Most dead letters of one stream that one projection may have parked.
+    pub parked_letters: usize,
+    /// End when everything that the log holds is applied, instead of waiting for more. Such a run parks
+    /// nothing: it ends before an event that it cannot read.
     pub until_end: bool,
     /// Shows how far the run is.
     pub status: Status,
@@ -45,6 +55,8 @@ impl Default for Options {
             cache_bytes: CACHE_BYTES,
             writers: WRITERS,
             publish: None,
+            parked_streams: PARKED_STREAMS,
+            parked_letters: PARKED_LETTERS,
             until_end: false,
             status: Status::default(),
         }

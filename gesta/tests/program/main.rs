@@ -4,6 +4,7 @@
 
 mod configuration;
 mod database;
+mod dead_letters;
 mod demo;
 mod events;
 mod gesta;

@@ -3,7 +3,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::database;
 
-/// One row of tenant `acme` in every table of the generation, whatever its columns.
+/// One row of tenant `acme` in every table of the generation, whatever its columns, and a dead letter.
 async fn fill(url: &str) {
     let mut conn = projector_pool(url, 1).unwrap().acquire().await.unwrap();
     for shape in shapes("g1") {
@@ -19,6 +19,10 @@ async fn fill(url: &str) {
         let insert = format!("INSERT INTO g1.{} VALUES ({values})", shape.name);
         sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut *conn).await.unwrap();
     }
+    let letter = "INSERT INTO gesta.dead_letters (tenant, generation, projection, shard, log_generation, log_offset, \
+           event_index, stream, version, event_id, type, event, kind, attempts) \
+         VALUES ('acme', 1, 'task_list', 0, 1, 1, 0, 'acme/task/1', 1, gen_random_uuid(), 't', '{}', 'poison', 1)";
+    sqlx::raw_sql(letter).execute(&mut *conn).await.unwrap();
 }
 
 async fn count(conn: &mut PgConnection, relation: &str) -> i64 {
@@ -43,6 +47,9 @@ async fn seen(pool: &PgPool, tenant: Option<&str>) -> Vec<(String, i64)> {
             seen.push((relation, rows));
         }
     }
+    let letters = "gesta.dead_letters".to_owned();
+    let rows = count(&mut tx, &letters).await;
+    seen.push((letters, rows));
     tx.commit().await.unwrap();
     seen
 }
@@ -83,6 +90,7 @@ async fn the_query_role_writes_nothing() {
         })
         .collect();
     statements.push("UPDATE gesta.projections SET state = 'running'".into());
+    statements.push("UPDATE gesta.dead_letters SET redrive = true".into());
     statements.push("UPDATE gesta.generations SET state = 'retired'".into());
     statements.push("CREATE TABLE gesta.mine (x integer)".into());
     for sql in statements {

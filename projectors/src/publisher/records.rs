@@ -27,11 +27,10 @@ pub(crate) fn events(
     let Content::Commit(commit) = &counted.content else { return Ok(Vec::new()) };
     let offset = counted.offset;
     let mut events = Vec::with_capacity(commit.events.len());
-    for (index, record) in commit.events.iter().enumerate() {
+    for index in 0..commit.events.len() {
         let number = u16::try_from(index).expect("a commit has at most 1,000 events");
         let position = Position { generation, shard, offset, index: number };
         let event = read(commit, index, position, personal).map_err(|error| Failure::Undecodable {
-            aggregate_type: record.stream.aggregate_type().to_owned(),
             offset,
             index,
             error,

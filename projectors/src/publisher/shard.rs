@@ -186,11 +186,12 @@ impl Runner<'_> {
         let marks = Marks {
             generation: self.context.generation,
             names: vec![PUBLISHER],
+            versions: vec![0],
             old,
             new,
             head,
             last_at: batch.last_at,
-            events: batch.events.len() as u64,
+            events: vec![i64::try_from(batch.events.len()).unwrap_or(i64::MAX)],
         };
         let _permit = self.context.mover.acquire().await.expect("nobody closes it");
         let mut tx = self.context.pool.begin().await?;

@@ -3,6 +3,7 @@
 use migrations::table::Table;
 use migrations::{QUEUE_DEPTH, QueueDepthRow, TaskListRow};
 use schemas::ids::Tenant;
+use schemas::position::Position;
 
 use crate::event::Event;
 use crate::projection::{KeyArray, Projection};
@@ -71,10 +72,15 @@ impl Projection<TaskMove> for QueueDepth {
         if let Some(to) = counter(&mut row, &moved.to) {
             *to += 1;
         }
-        row.updated_at = moved.event.at();
         row.version += 1;
+        // What waited as a dead letter comes late: the counts commute, and the last change is the last in the log.
+        let position = moved.event.position();
+        if row.position.parse().is_ok_and(|last: Position| last > position) {
+            return Some(row);
+        }
+        row.updated_at = moved.event.at();
         row.event_id = moved.event.id();
-        row.position = moved.event.position().to_string();
+        row.position = position.to_string();
         Some(row)
     }
 }

@@ -9,6 +9,7 @@ use super::cache::Budget;
 use super::depths::Depths;
 use super::failure::Failure;
 use super::group::Prepared;
+use super::parked::Limits;
 use super::rows::Source;
 use crate::status::Status;
 use crate::store::{self, Marks};
@@ -23,6 +24,7 @@ pub(crate) struct Context {
     pub(crate) budget: Budget,
     pub(crate) depths: Depths,
     pub(crate) writers: Semaphore,
+    pub(crate) parked: Limits,
     pub(crate) until_end: bool,
     pub(crate) status: Status,
 }
@@ -40,11 +42,12 @@ impl Context {
         for rows in &batch.writes {
             rows.write(&mut tx, &self.source.schema).await?;
         }
+        store::park(&mut tx, batch.marks.generation, &batch.letters).await?;
         tx.commit().await?;
         metrics::histogram!("gesta_projection_batch_seconds").record(begun.elapsed().as_secs_f64());
-        for name in &batch.marks.names {
+        for (name, events) in batch.marks.names.iter().zip(&batch.marks.events) {
             metrics::counter!("gesta_projection_events_applied_total", "projection" => *name)
-                .increment(batch.marks.events);
+                .increment(u64::try_from(*events).unwrap_or(0));
         }
         Ok(batch.marks)
     }

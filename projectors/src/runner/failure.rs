@@ -1,9 +1,13 @@
 //! Classes of failure, decided by type (reliability: an outage is waited out, for ever; anything else
 //! stops what it concerns, visibly).
 
+use std::any::Any;
+
 use event_log::{KafkaError, PublishError, ReadError};
+use schemas::ids::Stream;
 use uuid::Uuid;
 
+use super::parked::Limits;
 use crate::event::EventError;
 
 /// Why a batch was not applied.
@@ -40,11 +44,9 @@ pub(crate) enum Failure {
     /// Read models that always move together stand at different places.
     #[error("the stored cursors of {} differ: they were changed by someone else. Rebuild them", .0.join(" and "))]
     Apart(&'static [&'static str]),
-    /// An event cannot be decoded: what reads its aggregate type stops before it.
+    /// An event cannot be decoded, and the run is one that parks nothing.
     #[error("offset {offset}, event {index}: {error}")]
     Undecodable {
-        /// Type of its aggregate.
-        aggregate_type: String,
         /// Offset of its commit.
         offset: u64,
         /// Index in the commit.
@@ -58,6 +60,22 @@ pub(crate) enum Failure {
     /// Events that were handed to the brokers may stand in the public topics or not.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// A projection would have to park more than it may: it stops before that, nothing is dropped.
+    #[error(
+        "offset {offset}: {projection} has too many dead letters to park another one of {stream} ({} streams of this \
+         shard, {} letters of a stream); see `gesta dlq list`, then redrive them",
+        limits.streams, limits.letters
+    )]
+    Overflow {
+        /// The projection.
+        projection: &'static str,
+        /// Stream of the event.
+        stream: Stream,
+        /// Offset of its commit.
+        offset: u64,
+        /// How many it may.
+        limits: Limits,
+    },
     /// The code of a projection failed.
     #[error("a projection failed in a way it should not: {0}. This is a defect of this release")]
     Panicked(String),
@@ -67,6 +85,13 @@ impl Failure {
     pub(crate) fn gap(name: &'static str) -> Self {
         Self::Gap(name)
     }
+}
+
+/// What a panic says.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Failure::Panicked(text.unwrap_or("no message").to_owned())
 }
 
 impl From<ReadError> for Failure {

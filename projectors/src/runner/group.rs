@@ -10,7 +10,7 @@ use schemas::position::Position;
 use super::context::Context;
 use super::failure::Failure;
 use super::model::Writes;
-use super::unit::Unit;
+use super::parked::{Letter, Reading, Unread};
 use crate::event::Event;
 use crate::store::Marks;
 
@@ -27,10 +27,11 @@ const COMMIT_OVERHEAD: usize = 256;
 pub(crate) struct Prepared {
     pub(crate) marks: Marks,
     pub(crate) writes: Vec<Box<dyn Writes>>,
+    pub(crate) letters: Vec<Letter>,
 }
 
 pub(crate) struct Group {
-    pub(crate) units: Vec<Box<dyn Unit>>,
+    pub(crate) units: Vec<Reading>,
     /// After the last prepared batch.
     pub(crate) cursor: Cursor,
     reader: Reader,
@@ -39,13 +40,13 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) async fn new(log: &Log, units: Vec<Box<dyn Unit>>, cursor: Cursor) -> Result<Self, Failure> {
+    pub(crate) async fn new(log: &Log, units: Vec<Reading>, cursor: Cursor) -> Result<Self, Failure> {
         let reader = log.reader(Start::Cursor(cursor)).await?;
         Ok(Self { units, cursor, reader, ahead: VecDeque::new() })
     }
 
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.units.iter().flat_map(|unit| unit.names()).copied().collect()
+        self.units.iter().flat_map(|reading| reading.unit.names()).copied().collect()
     }
 
     /// Where the group stands when void records at the end are passed over.
@@ -60,12 +61,28 @@ impl Group {
         limit: Option<u64>,
     ) -> Result<Option<Prepared>, Failure> {
         let batch = self.read(context, limit).await?;
-        let (batch, events) = self.decode(context, batch)?;
+        let Decoded { batch, events, unread } = self.decode(context, batch)?;
         let Some(last) = batch.last() else { return Ok(None) };
         let new = last.cursor;
-        let mut writes = Vec::new();
-        for unit in &mut self.units {
-            writes.extend(unit.fold(&context.source, &events).await?);
+        let part = |reading: &Reading| reading.part(&events, &unread, context.parked);
+        let parted = match self.units.iter().map(part).collect::<Result<Vec<_>, _>>() {
+            Ok(parted) => parted,
+            Err(failure) => {
+                self.put_back(batch);
+                return Err(failure);
+            }
+        };
+        let versions = self.units.iter().flat_map(Reading::versions).collect();
+        let (mut writes, mut letters, mut applied) = (Vec::new(), Vec::new(), Vec::new());
+        for (reading, parted) in self.units.iter_mut().zip(parted) {
+            let own = parted.as_ref().map_or(&events, |parted| &parted.events);
+            writes.extend(reading.unit.fold(&context.source, own).await?);
+            let count = i64::try_from(own.len()).expect("a batch of events fits the memory");
+            applied.extend(reading.unit.names().iter().map(|_| count));
+            if let Some(parted) = parted {
+                reading.park(&parted.letters);
+                letters.extend(parted.letters);
+            }
         }
         writes.retain(|rows| rows.len() > 0);
         let old = std::mem::replace(&mut self.cursor, new);
@@ -75,13 +92,14 @@ impl Group {
         let marks = Marks {
             generation: context.generation,
             names: self.names(),
+            versions,
             old,
             new,
             head,
             last_at: batch.iter().rev().find_map(at),
-            events: events.len() as u64,
+            events: applied,
         };
-        Ok(Some(Prepared { marks, writes }))
+        Ok(Some(Prepared { marks, writes, letters }))
     }
 
     async fn read(&mut self, context: &Context, limit: Option<u64>) -> Result<Vec<Counted>, Failure> {
@@ -113,58 +131,68 @@ impl Group {
         }
     }
 
-    /// Decodes up to the first commit with an event that one of the units must not pass over; what
-    /// follows it is put back.
-    fn decode(
-        &mut self,
-        context: &Context,
-        mut batch: Vec<Counted>,
-    ) -> Result<(Vec<Counted>, Vec<Event>), Failure> {
+    /// Decodes a batch. What cannot be decoded is told beside the events; a run that parks nothing ends
+    /// before the first commit with such an event, and what follows is put back.
+    fn decode(&mut self, context: &Context, mut batch: Vec<Counted>) -> Result<Decoded, Failure> {
         let count = batch.iter().filter_map(commit).map(|commit| commit.events.len()).sum();
-        let mut events = Vec::with_capacity(count);
+        let (mut events, mut unread) = (Vec::with_capacity(count), Vec::new());
         for at in 0..batch.len() {
             let Some(commit) = commit(&batch[at]) else { continue };
             let before = events.len();
-            match self.events(context, commit, batch[at].offset, &mut events) {
-                Ok(()) => {}
-                Err(failure) => {
-                    events.truncate(before);
-                    for counted in batch.drain(at..).rev() {
-                        self.ahead.push_front(counted);
-                    }
-                    return if at == 0 { Err(failure) } else { Ok((batch, events)) };
-                }
+            self.events(context, commit, batch[at].offset, &mut events, &mut unread);
+            if !context.until_end {
+                continue;
+            }
+            if let Some(Unread { position, error, .. }) = unread.pop() {
+                let failure =
+                    Failure::Undecodable { offset: position.offset, index: position.index.into(), error };
+                events.truncate(before);
+                self.put_back(batch.split_off(at));
+                return if at == 0 {
+                    Err(failure)
+                } else {
+                    Ok(Decoded { batch, events, unread: Vec::new() })
+                };
             }
         }
-        Ok((batch, events))
+        Ok(Decoded { batch, events, unread })
     }
 
+    fn put_back(&mut self, batch: Vec<Counted>) {
+        for counted in batch.into_iter().rev() {
+            self.ahead.push_front(counted);
+        }
+    }
+
+    /// Decodes the events of a commit; of those that it cannot, the ones that some unit reads are told.
     fn events(
         &self,
         context: &Context,
         commit: &Arc<Commit>,
         offset: u64,
         events: &mut Vec<Event>,
-    ) -> Result<(), Failure> {
-        for (index, record) in commit.events.iter().enumerate() {
-            let aggregate_type = record.stream.aggregate_type();
-            let position = Position {
-                generation: context.log.genesis().generation,
-                shard: self.cursor.shard,
-                offset,
-                index: u16::try_from(index).expect("a commit has at most 1,000 events"),
-            };
-            match Event::decode(commit, index, position) {
+        unread: &mut Vec<Unread>,
+    ) {
+        for (index, record) in (0..).zip(&commit.events) {
+            let (generation, shard) = (context.log.genesis().generation, self.cursor.shard);
+            let position = Position { generation, shard, offset, index };
+            let reads = |reading: &Reading| reading.unit.reads(record.stream.aggregate_type());
+            match Event::decode(commit, usize::from(index), position) {
                 Ok(event) => events.push(event),
-                Err(error) if self.units.iter().any(|unit| unit.reads(aggregate_type)) => {
-                    let aggregate_type = aggregate_type.to_owned();
-                    return Err(Failure::Undecodable { aggregate_type, offset, index, error });
+                Err(error) if self.units.iter().any(reads) => {
+                    unread.push(Unread { commit: Arc::clone(commit), position, error });
                 }
                 Err(_) => {}
             }
         }
-        Ok(())
     }
+}
+
+/// A batch with its events.
+struct Decoded {
+    batch: Vec<Counted>,
+    events: Vec<Event>,
+    unread: Vec<Unread>,
 }
 
 fn commit(counted: &Counted) -> Option<&Arc<Commit>> {

@@ -6,6 +6,8 @@ mod depths;
 mod failure;
 mod group;
 mod model;
+mod parked;
+mod redrive;
 mod rows;
 mod shard;
 mod unit;
@@ -26,6 +28,8 @@ use cache::Budget;
 use context::Context;
 use depths::Depths;
 pub(crate) use failure::Failure;
+use parked::Limits;
+pub(crate) use parked::{Cause, Letter};
 use rows::Source;
 
 /// Loads of rows at the same time.
@@ -90,6 +94,10 @@ pub async fn run(
         budget: Budget::new(options.cache_bytes),
         depths: Depths::default(),
         writers: Semaphore::new(options.writers.max(1)),
+        parked: Limits {
+            streams: options.parked_streams.div_ceil(usize::from(shards.max(1))),
+            letters: options.parked_letters,
+        },
         until_end: options.until_end,
         status,
     });

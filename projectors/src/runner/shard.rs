@@ -1,7 +1,6 @@
 //! The runner of one shard: batch after batch, the next one folded while the last one commits.
 
-use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +8,26 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use event_log::Cursor;
 use futures_util::FutureExt;
+use schemas::ids::{NameError, Stream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::context::Context;
-use super::failure::Failure;
+use super::failure::{Failure, panicked};
 use super::group::{Group, Prepared};
-use super::unit::{self, Unit};
+use super::parked::{Parked, Reading};
+use super::{redrive, unit};
 use crate::status::{Progress, State};
 use crate::store::{self, Marks};
 
 /// First and longest wait while Postgres is away.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
-/// Time between two looks at what stopped a whole shard: an operator may have repaired it.
+/// Time between two looks at what stopped a projection or a whole shard: an operator may have repaired it.
 const RECHECK: Duration = Duration::from_secs(30);
+/// Time between two looks at whether parked letters shall be tried again.
+const REDRIVE_EVERY: Duration = Duration::from_secs(1);
 /// The state of a stored cursor that does not move.
 const STOPPED: &str = "stopped";
 
@@ -73,20 +77,17 @@ pub(crate) async fn run(context: Arc<Context>, shard: u16, cancel: CancellationT
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let text =
-        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    Failure::Panicked(text.unwrap_or("no message").to_owned())
-}
-
 struct Runner {
     context: Arc<Context>,
     shard: u16,
     groups: Vec<Group>,
-    /// Stopped by an event that cannot be decoded.
+    /// Stopped: they may park no more. They are tried again after a while: letters may have been applied.
     stopped: Vec<&'static str>,
     /// Stored as stopped by an earlier runner.
     marked: Vec<&'static str>,
+    /// When to look at the letters that somebody wants tried.
+    redrive_at: Instant,
+    recheck_at: Option<Instant>,
     under_way: Option<AbortOnDropHandle<Result<Marks, Failure>>>,
     committed: bool,
 }
@@ -94,7 +95,9 @@ struct Runner {
 impl Runner {
     fn new(context: Arc<Context>, shard: u16) -> Self {
         let (groups, stopped, marked) = (Vec::new(), Vec::new(), Vec::new());
-        Self { context, shard, groups, stopped, marked, under_way: None, committed: false }
+        let redrive_at = Instant::now();
+        let (recheck_at, under_way, committed) = (None, None, false);
+        Self { context, shard, groups, stopped, marked, redrive_at, recheck_at, under_way, committed }
     }
 
     async fn follow(&mut self) -> Result<(), Failure> {
@@ -103,6 +106,11 @@ impl Runner {
         loop {
             let head = *end.borrow_and_update();
             self.context.status.update(self.shard, &self.stopped, |progress| progress.head_offset = head);
+            if self.recheck_at.is_some_and(|at| at <= Instant::now()) {
+                self.settle().await?;
+                return Err(Failure::Lost);
+            }
+            self.redrive().await?;
             self.merge();
             let Some((lowest, limit)) = self.lowest() else {
                 if !self.wait(&mut end).await? {
@@ -113,6 +121,7 @@ impl Runner {
             match self.groups[lowest].prepare(&self.context, limit).await {
                 Ok(Some(batch)) => {
                     self.settle().await?;
+                    self.say_parked(&batch);
                     self.commit(batch);
                 }
                 Ok(None) => {
@@ -123,7 +132,7 @@ impl Runner {
                         return Ok(());
                     }
                 }
-                Err(failure @ Failure::Undecodable { .. }) => {
+                Err(failure @ Failure::Overflow { .. }) => {
                     self.settle().await?;
                     self.stop(lowest, failure).await?;
                 }
@@ -133,6 +142,32 @@ impl Runner {
                     return Err(failure);
                 }
             }
+        }
+    }
+
+    /// Whether something is parked that may be tried again.
+    fn is_parked(&self) -> bool {
+        let parked = |group: &Group| group.units.iter().any(|reading| !reading.parked.is_empty());
+        !self.context.until_end && self.groups.iter().any(parked)
+    }
+
+    /// Tries what somebody wants tried, now and then, when nothing is under way.
+    async fn redrive(&mut self) -> Result<(), Failure> {
+        if !self.is_parked() || Instant::now() < self.redrive_at {
+            return Ok(());
+        }
+        self.settle().await?;
+        redrive::wanted(&self.context, self.shard, &mut self.groups).await?;
+        self.show_parked();
+        self.redrive_at = Instant::now() + REDRIVE_EVERY;
+        Ok(())
+    }
+
+    fn show_parked(&self) {
+        for reading in self.groups.iter().flat_map(|group| &group.units) {
+            let labels = [("projection", reading.name().to_owned()), ("shard", self.shard.to_string())];
+            #[expect(clippy::cast_precision_loss, reason = "2^53 letters are told closely enough")]
+            metrics::gauge!("gesta_dead_letters", &labels).set(reading.parked.len() as f64);
         }
     }
 
@@ -148,7 +183,15 @@ impl Runner {
         let start = Cursor::beginning(context.log.genesis(), self.shard);
         store::begin(&context.source.pool, context.generation, &names, &start).await?;
         let stored = store::stored(&context.source.pool, context.generation, self.shard).await?;
-        let mut by_cursor: BTreeMap<u64, (Cursor, Vec<Box<dyn Unit>>)> = BTreeMap::new();
+        let mut parked: HashMap<String, HashMap<Stream, usize>> = HashMap::new();
+        for (name, stream, letters) in
+            store::parked(&context.source.pool, context.generation, self.shard).await?
+        {
+            let unread = |error: NameError| Failure::Refused(sqlx::Error::Decode(error.into()));
+            let stream: Stream = stream.parse().map_err(unread)?;
+            parked.entry(name).or_default().insert(stream, usize::try_from(letters).unwrap_or(usize::MAX));
+        }
+        let mut by_cursor: BTreeMap<u64, (Cursor, Vec<Reading>)> = BTreeMap::new();
         for unit in units {
             let own = |name| stored.iter().find(|stored| stored.name == name).map(|stored| stored.cursor.0);
             let mut cursors = unit.names().iter().map(|name| own(*name));
@@ -166,7 +209,11 @@ impl Runner {
                     progress.last_event_at = last;
                 });
             }
-            by_cursor.entry(cursor.next_offset).or_insert_with(|| (cursor, Vec::new())).1.push(unit);
+            let own = stored.iter().find(|stored| stored.name == unit.names()[0]);
+            let version = own.map_or(0, |stored| stored.parked_version);
+            let letters = parked.remove(unit.names()[0]).unwrap_or_default();
+            let reading = Reading { unit, parked: Parked::new(version, letters) };
+            by_cursor.entry(cursor.next_offset).or_insert_with(|| (cursor, Vec::new())).1.push(reading);
         }
         let mut groups = Vec::new();
         for (cursor, units) in by_cursor.into_values() {
@@ -192,6 +239,17 @@ impl Runner {
     fn lowest(&self) -> Option<(usize, Option<u64>)> {
         let limit = self.groups.get(1).map(|group| group.cursor.next_offset);
         (!self.groups.is_empty()).then_some((0, limit))
+    }
+
+    fn say_parked(&self, batch: &Prepared) {
+        for letter in batch.letters.iter().filter(|letter| letter.cause.is_some()) {
+            let (projection, stream, offset) = (letter.projection, &letter.stream, letter.position.offset);
+            let cause = letter.cause.as_ref().map(|(_, error)| error.as_str());
+            tracing::error!(shard = self.shard, projection, %stream, offset, cause, "an event is parked as a dead letter");
+        }
+        if !batch.letters.is_empty() {
+            self.show_parked();
+        }
     }
 
     fn commit(&mut self, batch: Prepared) {
@@ -249,27 +307,32 @@ impl Runner {
         if self.context.until_end {
             return Ok(false);
         }
-        // Without the log's writing half nothing will come; the run ends when it is cancelled.
-        if end.changed().await.is_err() {
-            std::future::pending::<()>().await;
+        let looks = self.is_parked() || self.recheck_at.is_some();
+        tokio::select! {
+            changed = end.changed() => {
+                // Without the log's writing half nothing will come; the run ends when it is cancelled.
+                if changed.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            () = tokio::time::sleep(REDRIVE_EVERY), if looks => {}
         }
         Ok(true)
     }
 
-    /// Parts what reads the event from what does not: the former stops before it, the latter goes on.
+    /// Stops the projection that may park no more, before the event; the others go on.
     async fn stop(&mut self, group: usize, failure: Failure) -> Result<(), Failure> {
-        let Failure::Undecodable { aggregate_type, .. } = &failure else { return Err(failure) };
-        if self.context.until_end {
-            return Err(failure);
-        }
+        let Failure::Overflow { projection, .. } = &failure else { return Err(failure) };
         let group = &mut self.groups[group];
         let units = std::mem::take(&mut group.units);
-        let (stopped, on): (Vec<_>, Vec<_>) = units.into_iter().partition(|unit| unit.reads(aggregate_type));
+        let full = |reading: &Reading| reading.name() == *projection;
+        let (stopped, on): (Vec<_>, Vec<_>) = units.into_iter().partition(full);
         group.units = on;
         let cursor = group.cursor;
-        let names: Vec<_> = stopped.iter().flat_map(|unit| unit.names()).copied().collect();
+        let names: Vec<_> = stopped.iter().flat_map(|reading| reading.unit.names()).copied().collect();
         self.groups.retain(|group| !group.units.is_empty());
         self.stopped.extend(&names);
+        self.recheck_at = Some(Instant::now() + RECHECK);
         self.say_stopped(&names, &failure);
         self.mark_stopped(&names, &cursor, &failure.to_string()).await
     }

@@ -12,13 +12,16 @@ use sqlx::{PgConnection, PgPool};
 pub(crate) struct Marks {
     pub(crate) generation: i32,
     pub(crate) names: Vec<&'static str>,
+    /// For each of them, the version of what is parked.
+    pub(crate) versions: Vec<i64>,
     pub(crate) old: Cursor,
     pub(crate) new: Cursor,
     /// Next offset of the log.
     pub(crate) head: u64,
     /// `at` of the batch's last commit.
     pub(crate) last_at: Option<DateTime<Utc>>,
-    pub(crate) events: u64,
+    /// For each of them, how many events of the batch it applied.
+    pub(crate) events: Vec<i64>,
 }
 
 /// A stored cursor.
@@ -29,9 +32,10 @@ pub(crate) struct Stored {
     pub(crate) last_event_at: Option<DateTime<Utc>>,
     /// `running` or `stopped`, as the last one who wrote it found.
     pub(crate) state: String,
+    pub(crate) parked_version: i64,
 }
 
-fn number(value: u64) -> i64 {
+pub(super) fn number(value: u64) -> i64 {
     // Offsets and counts never come near 2^63; Postgres has no wider integer.
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -51,11 +55,12 @@ pub(crate) async fn begin(
 
 /// The cursors of a shard.
 pub(crate) async fn stored(pool: &PgPool, generation: i32, shard: u16) -> Result<Vec<Stored>, sqlx::Error> {
-    let sql = "SELECT name, cursor, last_event_at, state FROM gesta.projections WHERE generation = $1 AND shard = $2";
+    let sql = "SELECT name, cursor, last_event_at, state, parked_version FROM gesta.projections WHERE generation = $1 AND shard = $2";
     sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
 }
 
-/// Moves every cursor of the batch, if all of them still stand where it began, and tells who waits for rows.
+/// Moves every cursor of the batch, if all of them still stand where it began with nothing released since, and
+/// tells who waits for rows.
 /// `false`: someone else is ahead, and the transaction must be rolled back.
 pub(crate) async fn advance(conn: &mut PgConnection, marks: &Marks) -> Result<bool, sqlx::Error> {
     let note = json!({
@@ -75,13 +80,15 @@ async fn advance_with(
     note: Option<String>,
 ) -> Result<bool, sqlx::Error> {
     // Locked in one order, so that two workers of a shard wait for each other instead of deadlocking.
-    let sql = "WITH mine AS (SELECT name FROM gesta.projections WHERE generation = $1 AND shard = $2 \
-           AND name = ANY ($3) AND cursor = $4 ORDER BY name FOR UPDATE), \
+    let sql = "WITH mine AS (SELECT p.name, own.events FROM gesta.projections AS p \
+           JOIN UNNEST($3::text[], $11::bigint[], $10::bigint[]) AS own(name, parked_version, events) \
+             USING (name, parked_version) \
+           WHERE p.generation = $1 AND p.shard = $2 AND p.cursor = $4 ORDER BY p.name FOR UPDATE OF p), \
          moved AS (UPDATE gesta.projections AS p SET cursor = $5, log_generation = $6, next_offset = $7, \
            head_offset = $8, last_event_at = coalesce($9, p.last_event_at), \
-           events_applied = p.events_applied + $10, state = 'running', error = NULL, updated_at = now() \
+           events_applied = p.events_applied + mine.events, state = 'running', error = NULL, updated_at = now() \
          FROM mine WHERE p.generation = $1 AND p.shard = $2 AND p.name = mine.name RETURNING 1) \
-         SELECT count(*), (SELECT pg_notify($11, $12) WHERE $12::text IS NOT NULL) FROM moved";
+         SELECT count(*), (SELECT pg_notify($12, $13) WHERE $13::text IS NOT NULL) FROM moved";
     let query = sqlx::query_scalar(sql)
         .bind(marks.generation)
         .bind(i32::from(marks.old.shard))
@@ -92,7 +99,8 @@ async fn advance_with(
         .bind(number(marks.new.next_offset))
         .bind(number(marks.head))
         .bind(marks.last_at)
-        .bind(number(marks.events))
+        .bind(&marks.events)
+        .bind(&marks.versions)
         .bind(CHANNEL)
         .bind(note);
     let moved: i64 = query.fetch_one(conn).await?;

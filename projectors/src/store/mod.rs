@@ -4,11 +4,13 @@ mod binary;
 mod clean;
 mod cursors;
 mod jsonb;
+mod letters;
 mod load;
 mod publisher;
 mod write;
 
 pub(crate) use cursors::{Marks, advance, advance_quietly, begin, resume, stop, stored};
+pub(crate) use letters::{Sequence, applied, first, park, parked, refused, release, wanted};
 pub(crate) use load::current;
 pub(crate) use publisher::{carry, rewind};
 pub(crate) use write::write;

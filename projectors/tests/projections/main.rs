@@ -4,6 +4,7 @@
 
 #[path = "../../../migrations/tests/stores/database.rs"]
 mod database;
+mod dead_letters;
 mod equality;
 mod faults;
 mod fixture;

@@ -1,0 +1,131 @@
+//! `dead_letters`: the events that a projection could not read, and those of the same stream that wait
+//! behind them. Shared by all generations; a tenant sees its own.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, PgPool};
+use uuid::Uuid;
+
+/// One event that one projection did not apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLettersRow {
+    /// Tenant of the stream.
+    pub tenant: String,
+    /// Generation of the read models.
+    pub generation: i32,
+    /// The projection that did not apply it; the one that others are folded from stands for them.
+    pub projection: String,
+    /// Shard of the log.
+    pub shard: i32,
+    /// Generation of the log.
+    pub log_generation: i64,
+    /// Offset of its commit.
+    pub log_offset: i64,
+    /// Index in its commit.
+    pub event_index: i32,
+    /// Its stream, `tenant/type/id`: what the order is kept in.
+    pub stream: String,
+    /// Version in its stream.
+    pub version: i64,
+    /// Id of the event.
+    pub event_id: Uuid,
+    /// Type of the event.
+    pub r#type: String,
+    /// The commit as it stands in the log, with this event alone: JSON text, as it was written.
+    pub event: String,
+    /// `poison`: it was tried and could not be read. `follower`: it waits behind one, untried.
+    pub kind: String,
+    /// Where it failed: `decode-key`, `decode-header`, `upcast` or `decode-value`; none of a follower.
+    pub stage: Option<String>,
+    /// What was wrong; none of a follower.
+    pub error: Option<String>,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// `parked`, or `applied`: nothing is deleted.
+    pub state: String,
+    /// Whether somebody wants its stream tried again.
+    pub redrive: bool,
+    /// When it was parked.
+    pub parked_at: DateTime<Utc>,
+    /// When it was tried last, or applied.
+    pub tried_at: Option<DateTime<Utc>>,
+}
+
+/// Which letters of the live generation.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// Of this projection.
+    pub projection: Option<String>,
+    /// Of this stream, `tenant/type/id`.
+    pub stream: Option<String>,
+}
+
+const LIVE: &str = "generation = (SELECT generation FROM gesta.generations WHERE state = 'live') \
+     AND state = 'parked' AND ($1::text IS NULL OR projection = $1) AND ($2::text IS NULL OR stream = $2)";
+
+/// Letters that are parked, those of a stream in their order; at most `max`.
+///
+/// # Errors
+/// Those of the query.
+pub async fn parked(pool: &PgPool, which: &Which, max: i64) -> Result<Vec<DeadLettersRow>, sqlx::Error> {
+    let sql = format!(
+        "SELECT * FROM gesta.dead_letters WHERE {LIVE} \
+         ORDER BY projection, stream, log_generation, log_offset, event_index LIMIT $3"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(&which.projection).bind(&which.stream);
+    query.bind(max).fetch_all(pool).await
+}
+
+/// Asks the projections to try parked letters again, each stream in its order; gives how many letters
+/// there are. The projections do so within seconds, when they run.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn redrive(pool: &PgPool, which: &Which) -> Result<u64, sqlx::Error> {
+    let sql = format!("UPDATE gesta.dead_letters SET redrive = true WHERE {LIVE}");
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(&which.projection).bind(&which.stream);
+    Ok(query.execute(pool).await?.rows_affected())
+}
+
+/// The table, and what a cursor is checked with beside its place.
+pub(crate) const CREATE_SQL: &str = "
+CREATE TABLE gesta.dead_letters (
+    tenant text NOT NULL,
+    generation integer NOT NULL,
+    projection text NOT NULL,
+    shard integer NOT NULL,
+    log_generation bigint NOT NULL,
+    log_offset bigint NOT NULL,
+    event_index integer NOT NULL,
+    stream text NOT NULL,
+    version bigint NOT NULL,
+    event_id uuid NOT NULL,
+    type text NOT NULL,
+    event text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('poison', 'follower')),
+    stage text,
+    error text,
+    attempts integer NOT NULL,
+    state text NOT NULL DEFAULT 'parked' CHECK (state IN ('parked', 'applied')),
+    redrive boolean NOT NULL DEFAULT false,
+    parked_at timestamptz NOT NULL DEFAULT now(),
+    tried_at timestamptz,
+    PRIMARY KEY (tenant, generation, projection, shard, log_generation, log_offset, event_index)
+);
+CREATE INDEX dead_letters_parked ON gesta.dead_letters
+    (generation, shard, projection, stream, log_generation, log_offset, event_index) WHERE state = 'parked';
+CREATE INDEX dead_letters_redrive ON gesta.dead_letters (generation, shard) WHERE state = 'parked' AND redrive;
+CREATE INDEX dead_letters_list ON gesta.dead_letters (tenant, parked_at, event_id);
+
+ALTER TABLE gesta.dead_letters ENABLE ROW LEVEL SECURITY;
+ALTER TABLE gesta.dead_letters FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON gesta.dead_letters TO gesta_owner USING (true) WITH CHECK (true);
+CREATE POLICY projector ON gesta.dead_letters TO gesta_projector USING (true) WITH CHECK (true);
+CREATE POLICY query ON gesta.dead_letters FOR SELECT TO gesta_query
+    USING (tenant = current_setting('gesta.tenant', true));
+GRANT SELECT, INSERT, UPDATE ON gesta.dead_letters TO gesta_projector;
+GRANT SELECT ON gesta.dead_letters TO gesta_query;
+
+ALTER TABLE gesta.projections ADD COLUMN parked_version bigint NOT NULL DEFAULT 0;
+";

@@ -1,0 +1,161 @@
+//! Dead letters in `gesta.dead_letters`. Only the runner of a shard parks and applies them: the one in
+//! the transaction that moves the cursor, the other in one that moves `parked_version` beside it.
+
+use event_log::Cursor;
+use migrations::{CHANNEL, DeadLettersRow};
+use serde_json::json;
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
+
+use super::cursors::number;
+use crate::runner::{Cause, Letter};
+
+/// Where the letters of one stream stand.
+#[derive(Debug, Clone)]
+pub(crate) struct Sequence {
+    pub(crate) generation: i32,
+    pub(crate) shard: u16,
+    pub(crate) projection: &'static str,
+    pub(crate) stream: String,
+}
+
+/// How many letters each stream of a shard has, by projection.
+pub(crate) async fn parked(
+    pool: &PgPool,
+    generation: i32,
+    shard: u16,
+) -> Result<Vec<(String, String, i64)>, sqlx::Error> {
+    let sql = "SELECT projection, stream, count(*) FROM gesta.dead_letters \
+         WHERE generation = $1 AND shard = $2 AND state = 'parked' GROUP BY projection, stream";
+    sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
+}
+
+/// Parks letters.
+pub(crate) async fn park(
+    conn: &mut PgConnection,
+    generation: i32,
+    letters: &[Letter],
+) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO gesta.dead_letters (tenant, generation, projection, shard, log_generation, log_offset, \
+           event_index, stream, version, event_id, type, event, kind, stage, error, attempts, tried_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+           CASE WHEN $13 = 'poison' THEN now() END)";
+    for letter in letters {
+        let poison = letter.cause.is_some();
+        let (stage, error) =
+            letter.cause.as_ref().map_or((None, None), |(stage, error)| (Some(*stage), Some(error)));
+        sqlx::query(sql)
+            .bind(letter.stream.tenant())
+            .bind(generation)
+            .bind(letter.projection)
+            .bind(i32::from(letter.position.shard))
+            .bind(i64::from(letter.position.generation))
+            .bind(number(letter.position.offset))
+            .bind(i32::from(letter.position.index))
+            .bind(letter.stream.as_str())
+            .bind(number(letter.version))
+            .bind(letter.event_id)
+            .bind(&letter.kind)
+            .bind(&letter.event)
+            .bind(if poison { "poison" } else { "follower" })
+            .bind(stage)
+            .bind(error)
+            .bind(i32::from(poison))
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The streams of a shard, by projection, whose letters somebody wants tried again.
+pub(crate) async fn wanted(
+    pool: &PgPool,
+    generation: i32,
+    shard: u16,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let sql = "SELECT DISTINCT projection, stream FROM gesta.dead_letters \
+         WHERE generation = $1 AND shard = $2 AND state = 'parked' AND redrive ORDER BY projection, stream LIMIT 1000";
+    sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
+}
+
+/// The first letters of a stream, in order.
+pub(crate) async fn first(
+    pool: &PgPool,
+    of: &Sequence,
+    max: i64,
+) -> Result<Vec<DeadLettersRow>, sqlx::Error> {
+    let sql = "SELECT * FROM gesta.dead_letters WHERE generation = $1 AND shard = $2 AND projection = $3 \
+         AND stream = $4 AND state = 'parked' ORDER BY log_generation, log_offset, event_index LIMIT $5";
+    let query = sqlx::query_as(sql).bind(of.generation).bind(i32::from(of.shard)).bind(of.projection);
+    query.bind(&of.stream).bind(max).fetch_all(pool).await
+}
+
+/// Moves the version of what is parked, if cursor and version still stand where the runner has them.
+/// `false`: someone else is ahead, and the transaction must be rolled back.
+pub(crate) async fn release(
+    conn: &mut PgConnection,
+    generation: i32,
+    names: &[&'static str],
+    at: &Cursor,
+    version: i64,
+    events: u64,
+) -> Result<bool, sqlx::Error> {
+    let sql = "WITH mine AS (SELECT name FROM gesta.projections WHERE generation = $1 AND shard = $2 \
+           AND name = ANY ($3) AND cursor = $4 AND parked_version = $5 ORDER BY name FOR UPDATE), \
+         moved AS (UPDATE gesta.projections AS p SET parked_version = p.parked_version + 1, \
+           events_applied = p.events_applied + $6, updated_at = now() \
+         FROM mine WHERE p.generation = $1 AND p.shard = $2 AND p.name = mine.name RETURNING 1) \
+         SELECT count(*), pg_notify($7, $8) FROM moved";
+    let note = json!({ "generation": generation, "shard": at.shard, "nextOffset": at.next_offset });
+    let query = sqlx::query_scalar(sql)
+        .bind(generation)
+        .bind(i32::from(at.shard))
+        .bind(names)
+        .bind(Json(at))
+        .bind(version)
+        .bind(number(events))
+        .bind(CHANNEL)
+        .bind(note.to_string());
+    let moved: i64 = query.fetch_one(conn).await?;
+    Ok(usize::try_from(moved) == Ok(names.len()))
+}
+
+/// Marks letters as applied.
+pub(crate) async fn applied(conn: &mut PgConnection, letters: &[DeadLettersRow]) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE gesta.dead_letters SET state = 'applied', redrive = false, attempts = attempts + 1, \
+           tried_at = now() WHERE (tenant, generation, projection, shard, log_generation, log_offset, event_index) \
+           = ($1, $2, $3, $4, $5, $6, $7)";
+    for letter in letters {
+        identified(sqlx::query(sql), letter).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Says why a letter is still parked; its stream is not tried again until somebody asks for it.
+pub(crate) async fn refused(
+    conn: &mut PgConnection,
+    letter: &DeadLettersRow,
+    (stage, error): &Cause,
+) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE gesta.dead_letters SET kind = 'poison', stage = $8, error = $9, attempts = attempts + 1, \
+           tried_at = now() WHERE (tenant, generation, projection, shard, log_generation, log_offset, event_index) \
+           = ($1, $2, $3, $4, $5, $6, $7)";
+    identified(sqlx::query(sql), letter).bind(*stage).bind(error).execute(&mut *conn).await?;
+    let sql = "UPDATE gesta.dead_letters SET redrive = false WHERE generation = $1 AND projection = $2 \
+         AND shard = $3 AND stream = $4 AND state = 'parked' AND redrive";
+    let query = sqlx::query(sql).bind(letter.generation).bind(&letter.projection).bind(letter.shard);
+    query.bind(&letter.stream).execute(conn).await.map(drop)
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+fn identified<'q>(query: Query<'q>, letter: &DeadLettersRow) -> Query<'q> {
+    query
+        .bind(letter.tenant.clone())
+        .bind(letter.generation)
+        .bind(letter.projection.clone())
+        .bind(letter.shard)
+        .bind(letter.log_generation)
+        .bind(letter.log_offset)
+        .bind(letter.event_index)
+}
