@@ -6,7 +6,7 @@ use schemas::ids::Stream;
 use schemas::position::Token;
 use schemas::problem::Code;
 use schemas::task::TaskCommand;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::aggregates::Refusal;
@@ -42,7 +42,7 @@ impl AnyCommand {
 }
 
 /// The version that the client expects its stream to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expected {
     /// `If-Match: "n"`; a mismatch is 412.
     IfMatch(u64),
@@ -78,7 +78,7 @@ pub struct Submission {
 }
 
 /// One event as an answer names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventSummary {
     /// Event id.
     pub id: Uuid,
@@ -91,7 +91,7 @@ pub struct EventSummary {
 }
 
 /// One leased task in the answer of a claim or an assignment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lease {
     /// Stream of the task.
     pub task: Stream,
@@ -118,7 +118,7 @@ pub struct Lease {
 }
 
 /// A command that took effect, now or when its id was first seen.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
     /// Home stream.
     pub stream: Stream,
@@ -139,7 +139,7 @@ pub struct Accepted {
 }
 
 /// The answer to a submission: ok, failed or unknown.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     /// It took effect, durably.
     Accepted(Box<Accepted>),

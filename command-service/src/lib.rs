@@ -6,6 +6,7 @@
 pub mod aggregates;
 pub mod command;
 pub mod http;
+mod names;
 pub mod principal;
 pub mod service;
 pub mod shard;

@@ -1,6 +1,6 @@
 //! Claiming a shard: append a CLAIM, read it back, and see whether it counted.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::cursor::Cursor;
 use crate::fence::{Fence, Kind};
@@ -20,6 +20,23 @@ pub struct Claimed {
     pub last_at: Option<DateTime<Utc>>,
     /// When the log appended the claim, by the log's clock.
     pub appended_at: DateTime<Utc>,
+    /// When it was sent, by this process's clock.
+    pub sent_at: DateTime<Utc>,
+    /// When it was reported, by this process's clock.
+    pub reported_at: DateTime<Utc>,
+}
+
+/// How far this process's clock may be from the log's.
+const MAX_CLOCK_DIFFERENCE: TimeDelta = TimeDelta::seconds(5);
+
+impl Claimed {
+    /// How far this process's clock is off, if that is more than 5 s: then it must not decide when leases end.
+    #[must_use]
+    pub fn clock_difference(&self) -> Option<TimeDelta> {
+        let early = self.sent_at - self.appended_at;
+        let late = self.appended_at - self.reported_at;
+        [early, late].into_iter().find(|difference| *difference > MAX_CLOCK_DIFFERENCE)
+    }
 }
 
 /// Why a shard was not claimed.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use schemas::commit::MAX_COMMIT_BYTES;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -15,12 +15,15 @@ use crate::fence::Kind;
 use crate::kafka::{Kafka, KafkaError, KafkaOptions};
 use crate::memory::{FaultHandle, Memory, MemoryOptions};
 use crate::reader::{ReadError, Reader};
-use crate::record::{Genesis, Record};
+use crate::record::{ClaimValue, Genesis, Record};
 use crate::rule_f::Header;
 use crate::source::Source;
 
 /// Largest batch of one [`Log::append`], in bytes of its records.
 pub const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many records further back a claim is looked for, if it does not stand where it should.
+const LOOK_BACK: u64 = 1_000;
 
 /// A log. Cheap to clone; the clones share one backend, and the last one closes it.
 #[derive(Debug, Clone)]
@@ -133,7 +136,36 @@ impl Log {
     /// [`ClaimError`]; it says for each case whether to try again.
     pub async fn claim(&self, shard: u16, address: &str) -> Result<Claimed, ClaimError> {
         self.check_shard(shard)?;
-        let (cursor, last_at) = self.source.basis(shard).await?;
+        let basis = self.source.basis(shard).await?;
+        self.claim_on(shard, address, basis).await
+    }
+
+    /// The same for a process that has read the shard up to `cursor`, its last commit at `last_at`: what comes
+    /// before is not read again. Another claim behind `cursor` is [`ClaimError::Lost`], and nothing is appended.
+    ///
+    /// # Errors
+    /// [`ClaimError`]; it says for each case whether to try again.
+    pub async fn claim_after(
+        &self,
+        cursor: &Cursor,
+        last_at: Option<DateTime<Utc>>,
+        address: &str,
+    ) -> Result<Claimed, ClaimError> {
+        self.check_shard(cursor.shard)?;
+        let basis = self.source.basis_after(cursor, last_at).await?;
+        if basis.0.epoch != cursor.epoch {
+            return Err(ClaimError::Lost { shard: cursor.shard, epoch: basis.0.epoch });
+        }
+        self.claim_on(cursor.shard, address, basis).await
+    }
+
+    async fn claim_on(
+        &self,
+        shard: u16,
+        address: &str,
+        (cursor, last_at): (Cursor, Option<DateTime<Utc>>),
+    ) -> Result<Claimed, ClaimError> {
+        let sent_at = Utc::now();
         let attempt = ClaimAttempt::new(&cursor, Uuid::new_v4().as_u128(), address);
         let offsets = self.append(shard, vec![attempt.record()]).await?;
         let reported_at = Utc::now();
@@ -148,7 +180,27 @@ impl Log {
         }
         let ownership = attempt.decide(offset, &read.cursor)?;
         let appended_at = read.appended_at.unwrap_or(reported_at);
-        Ok(Claimed { ownership, cursor: read.cursor, last_at: read.last_at.or(last_at), appended_at })
+        let (cursor, last_at) = (read.cursor, read.last_at.or(last_at));
+        Ok(Claimed { ownership, cursor, last_at, appended_at, sent_at, reported_at })
+    }
+
+    /// What the claim says whose epoch stands at `cursor`: the log is the directory of its owners. None before
+    /// the first claim.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the shard cannot be read there.
+    pub async fn owner(&self, cursor: &Cursor) -> Result<Option<ClaimValue>, ReadError> {
+        let Some(last) = cursor.last_counted.filter(|_| cursor.epoch > 0) else { return Ok(None) };
+        // Where it stands unless void records came in between; then it stands further back.
+        let mut from = (last + 1).saturating_sub(cursor.next_seq);
+        loop {
+            let below = Cursor { next_offset: from, ..*cursor };
+            let found = self.source.find_claim(below, last + 1).await?;
+            if found.is_some() || from == 0 {
+                return Ok(found);
+            }
+            from = from.saturating_sub(LOOK_BACK);
+        }
     }
 
     /// Appends a batch and returns, once it is durable, the offset of each record in order. The

@@ -62,7 +62,7 @@ impl Genesis {
 }
 
 /// What a claim says about its owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimValue {
     /// Where the owner is reached, `host:port`; empty when nobody may forward to it.
     pub address: String,

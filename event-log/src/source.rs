@@ -7,11 +7,13 @@ use tokio::sync::watch;
 
 use crate::cursor::Cursor;
 use crate::embedded::{DiskPlace, Embedded};
+use crate::fence::{Fence, Kind};
 use crate::handle::blocking;
 use crate::kafka::{Kafka, Scan};
 use crate::memory::Memory;
 use crate::reader::{Content, Counted, ReadError, apply};
-use crate::record::Genesis;
+use crate::record::{ClaimValue, Genesis};
+use crate::rule_f::Header;
 use crate::stored::Stored;
 
 /// Records looked at per step when a claim is prepared or read back.
@@ -140,6 +142,54 @@ impl Source {
                 Ok((read.cursor, last_at))
             }
         }
+    }
+
+    /// The same for a process that has read the shard up to `cursor`, its last commit at `last_at`.
+    pub(crate) async fn basis_after(
+        &self,
+        cursor: &Cursor,
+        last_at: Option<DateTime<Utc>>,
+    ) -> Result<(Cursor, Option<DateTime<Utc>>), ReadError> {
+        let Self::Kafka(kafka) = self else { return self.basis(cursor.shard).await };
+        let end = kafka.check(cursor).await?;
+        let read = self.read_below(*cursor, end).await?;
+        Ok((read.cursor, read.last_at.or(last_at)))
+    }
+
+    /// The claim that opened the epoch of `cursor`, if it stands from `cursor` on, below offset `below`.
+    pub(crate) async fn find_claim(
+        &self,
+        mut cursor: Cursor,
+        below: u64,
+    ) -> Result<Option<ClaimValue>, ReadError> {
+        let mut place = Place::default();
+        while cursor.next_offset < below {
+            self.arrive(&cursor).await?;
+            let source = self.clone();
+            let (kept, records) = blocking(move || {
+                let records = source.read(&mut place, &cursor, STEP_RECORDS);
+                (place, records)
+            })
+            .await;
+            place = kept;
+            let Some(records) = records? else { continue };
+            if records.is_empty() {
+                break;
+            }
+            for record in records {
+                cursor.next_offset = record.offset + 1;
+                let opens = |fence: &Fence| {
+                    (fence.kind, fence.epoch, fence.nonce) == (Kind::Claim, cursor.epoch, cursor.nonce)
+                };
+                if let Header::Fence(fence) = &record.header
+                    && opens(fence)
+                    && let Ok(Content::Claim(claim)) = record.content(Kind::Claim)
+                {
+                    return Ok(Some(claim));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Reads on below offset `below`, or to the end if that is lower.

@@ -1,39 +1,49 @@
 //! Why an aggregate refuses a command.
 
 use schemas::problem::Code;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{Name, name, names};
 
 /// A refusal of the domain: nothing happened, and the caller is told why and what is allowed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Refusal {
     /// The stream has no events.
     #[error("there is no {aggregate} with this id")]
     NotFound {
         /// Aggregate type.
-        aggregate: &'static str,
+        #[serde(deserialize_with = "name")]
+        aggregate: Name,
     },
     /// The stream has events already.
     #[error("this {aggregate} exists already")]
     AlreadyExists {
         /// Aggregate type.
-        aggregate: &'static str,
+        #[serde(deserialize_with = "name")]
+        aggregate: Name,
     },
     /// The life stage does not allow the command.
     #[error("{command} is not allowed while the {aggregate} is {stage}")]
     Transition {
         /// Aggregate type.
-        aggregate: &'static str,
+        #[serde(deserialize_with = "name")]
+        aggregate: Name,
         /// Command type.
-        command: &'static str,
+        #[serde(deserialize_with = "name")]
+        command: Name,
         /// Current life stage.
-        stage: &'static str,
+        #[serde(deserialize_with = "name")]
+        stage: Name,
         /// Commands that it allows.
-        allowed: Vec<&'static str>,
+        #[serde(deserialize_with = "names")]
+        allowed: Vec<Name>,
     },
     /// A condition does not hold.
     #[error("{}{reason}", at(field))]
     Guard {
         /// JSON Pointer of the field in the command's body; empty for the command as a whole.
-        field: &'static str,
+        #[serde(deserialize_with = "name")]
+        field: Name,
         /// Condition, in words.
         reason: String,
     },

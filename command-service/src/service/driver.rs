@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use event_log::{AppendError, ClaimError, Claimed, Log, Start};
+use event_log::{AppendError, ClaimError, Claimed, Hint, Log, Membership, Start};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::following::{Following, ReadOn};
 use super::meters::Meters;
 use super::saving::{Saved, Saving};
 use super::status::ShardStatus;
@@ -27,10 +28,10 @@ const BURST: usize = 1_024;
 const READ_RECORDS: usize = 1_000;
 /// Longest sleep: the timer of the runtime does not run while the machine sleeps, shard time does.
 const MAX_SLEEP: Duration = Duration::from_secs(5);
+/// Longest sleep where other processes may claim: how soon an idle owner notices one that did.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a shard that shall end waits for the reports of what it sent.
 const DRAIN: Duration = Duration::from_secs(2);
-/// First and longest wait after a claim that did not count.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
 /// What the service sends to a shard's task.
 pub(super) enum Message {
@@ -43,18 +44,22 @@ pub(super) enum Message {
         wait: Duration,
         reply: oneshot::Sender<Answer>,
     },
+    /// Own the shard no longer, whatever is said; go on reading it.
+    Release,
     /// End.
     Shutdown,
 }
 
 type Report = Result<Vec<u64>, AppendError>;
-type Waited<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+pub(super) type Waited<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 
 /// What woke the task.
 enum Event {
     Reported(Report),
     Claimed(Result<Claimed, ClaimError>),
     Saved(Saved),
+    Read(ReadOn),
+    Hinted,
     Messages,
     Woken,
 }
@@ -62,7 +67,9 @@ enum Event {
 pub(super) struct Driver {
     pub(super) number: u16,
     pub(super) log: Log,
-    pub(super) address: String,
+    pub(super) address: Arc<str>,
+    pub(super) hint: watch::Receiver<Hint>,
+    pub(super) membership: Arc<Membership>,
     pub(super) shard: Shard,
     pub(super) inbox: mpsc::Receiver<Message>,
     pub(super) wakeups: Arc<Wakeups>,
@@ -74,15 +81,17 @@ pub(super) struct Driver {
 
 /// What is under way.
 pub(super) struct Running {
-    clock: Clock,
+    pub(super) clock: Clock,
     meters: Meters,
     replies: HashMap<RequestId, oneshot::Sender<Answer>>,
     requests: RequestId,
-    append: Waited<Report>,
-    claim: Waited<Result<Claimed, ClaimError>>,
+    pub(super) append: Waited<Report>,
+    pub(super) claim: Waited<Result<Claimed, ClaimError>>,
     save: Waited<Saved>,
+    pub(super) read: Waited<ReadOn>,
+    pub(super) following: Following,
     wake: Option<Instant>,
-    ends: Option<Instant>,
+    pub(super) ends: Option<Instant>,
 }
 
 impl Running {
@@ -95,6 +104,8 @@ impl Running {
             append: None,
             claim: None,
             save: None,
+            read: None,
+            following: Following::default(),
             wake: None,
             ends: None,
         }
@@ -105,10 +116,15 @@ impl Driver {
     /// Reads the shard, owns it, serves it, until the service ends.
     pub(super) async fn run(mut self) {
         self.restore(self.settings).await;
-        self.catch_up(u64::MAX).await;
-        self.step(Input::Lead);
+        if self.settings.exclusive {
+            self.catch_up(u64::MAX).await;
+        }
+        self.find_owner().await;
         let mut messages = Vec::with_capacity(BURST);
         loop {
+            self.heed();
+            self.begin_claim();
+            self.read_on();
             self.step(Input::Flush);
             self.show();
             let ended = self.running.ends.is_some_and(|ends| self.shard.is_idle() || ends <= Instant::now());
@@ -122,28 +138,33 @@ impl Driver {
                 Event::Reported(report) => self.reported(report),
                 Event::Claimed(claimed) => self.claimed(claimed).await,
                 Event::Saved(outcome) => self.saved(outcome),
+                Event::Read(read) => self.take_read(read),
                 Event::Messages if messages.is_empty() => self.shut_down(),
                 Event::Messages => {
                     for message in messages.drain(..) {
                         self.take(message);
                     }
                 }
-                Event::Woken => {}
+                Event::Hinted | Event::Woken => {}
             }
         }
     }
 
     async fn event(&mut self, messages: &mut Vec<Message>) -> Event {
-        let Running { append, claim, save, wake, ends, .. } = &mut self.running;
-        let longest = Instant::now() + MAX_SLEEP;
-        let sleep = [*wake, *ends].into_iter().flatten().fold(longest, Instant::min);
+        let Running { append, claim, save, read, following, wake, ends, .. } = &mut self.running;
+        let shared = !self.settings.exclusive;
+        let longest = Instant::now() + if shared { LOOK_EVERY } else { MAX_SLEEP };
+        let begins = following.claim_at.filter(|_| claim.is_none());
+        let sleep = [*wake, *ends, begins].into_iter().flatten().fold(longest, Instant::min);
         let closed = ends.is_some();
         tokio::select! {
             biased;
             report = poll(append), if append.is_some() => { *append = None; Event::Reported(report) }
             claimed = poll(claim), if claim.is_some() => { *claim = None; Event::Claimed(claimed) }
             saved = poll(save), if save.is_some() => { *save = None; Event::Saved(saved) }
+            _ = self.hint.changed(), if shared && !closed => Event::Hinted,
             _ = self.inbox.recv_many(messages, BURST), if !closed => Event::Messages,
+            on = poll(read), if read.is_some() => { *read = None; Event::Read(on) }
             () = tokio::time::sleep_until(sleep) => { *wake = None; Event::Woken }
         }
     }
@@ -159,6 +180,7 @@ impl Driver {
                 let expires = now.checked_add_signed(wait).unwrap_or(now);
                 self.step(Input::Command(Asked { request, mode, key, submission, expires }));
             }
+            Message::Release => self.running.following.released = true,
             Message::Shutdown => self.shut_down(),
         }
     }
@@ -208,13 +230,7 @@ impl Driver {
                     let _ = reply.send(answer);
                 }
             }
-            Output::Claim { failures } => {
-                let (log, number, address) = (self.log.clone(), self.number, self.address.clone());
-                self.running.claim = Some(Box::pin(async move {
-                    tokio::time::sleep(back_off(failures)).await;
-                    log.claim(number, &address).await
-                }));
-            }
+            Output::Claim { failures } => self.claim_later(failures),
             Output::WakeAt(at) => self.running.wake = Some(Instant::now() + self.running.clock.until(at)),
             Output::Ready { queue, tasks } => self.wakeups.wake(&queue, tasks),
         }
@@ -247,6 +263,9 @@ impl Driver {
             }
         };
         self.catch_up(claimed.cursor.next_offset).await;
+        if let Some(difference) = claimed.clock_difference() {
+            return self.distrust_clock(difference);
+        }
         self.running.clock = Clock::claimed(claimed.last_at);
         let Claimed { ownership, cursor, last_at, .. } = claimed;
         tracing::info!(shard = self.number, epoch = ownership.epoch(), "owns the shard");
@@ -267,9 +286,7 @@ impl Driver {
             match reader.next(READ_RECORDS).await {
                 Ok(records) if records.is_empty() => break,
                 Ok(records) => {
-                    for record in records.into_iter().take_while(|record| record.offset < end) {
-                        self.step(Input::Counted(Box::new(record)));
-                    }
+                    self.feed(records.into_iter().take_while(|record| record.offset < end));
                 }
                 Err(error) => return self.step(Input::Damaged(error.to_string())),
             }
@@ -290,13 +307,15 @@ impl Driver {
         let now = ShardStatus {
             shard: self.number,
             status: self.shard.status(),
-            next_offset: self.shard.cursor().next_offset,
+            owner: self.running.following.owner.clone(),
+            next_offset: self.running.following.read_to.max(self.shard.cursor().next_offset),
             end: self.log.end(self.number),
         };
         let named = |status: &Status| std::mem::discriminant(status);
         self.status.send_if_modified(|shown| {
-            let changed = named(&shown.status) != named(&now.status);
-            if let (true, Status::Stopped(place)) = (changed, &now.status) {
+            let news = named(&shown.status) != named(&now.status);
+            let changed = news || shown.owner != now.owner;
+            if let (true, Status::Stopped(place)) = (news, &now.status) {
                 tracing::error!(shard = now.shard, %place, "the shard is stopped");
             }
             *shown = now;
@@ -311,16 +330,4 @@ async fn poll<T>(waited: &mut Waited<T>) -> T {
         Some(future) => future.await,
         None => std::future::pending().await,
     }
-}
-
-/// Nothing before the first claim, then 0.2 to 2 s with jitter, so that two claimers part.
-fn back_off(failures: u32) -> Duration {
-    if failures == 0 {
-        return Duration::ZERO;
-    }
-    let (first, longest) = BACK_OFF;
-    let wait = first.saturating_mul(1 << failures.min(8).saturating_sub(1)).min(longest);
-    let jitter = uuid::Uuid::new_v4().as_u128() % 1_000;
-    let share = u32::try_from(jitter).unwrap_or(0);
-    wait / 2 + wait / 2 * share / 1_000
 }

@@ -3,16 +3,20 @@
 mod claims;
 mod clock;
 mod driver;
+mod following;
 mod meters;
+mod peers;
+mod routing;
 mod saving;
 mod status;
 mod wakeups;
+mod wire;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use event_log::{Cursor, Log};
+use event_log::{Cursor, Log, Membership};
 use schemas::ids::{Route, Stream};
 use schemas::problem::Code;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,6 +29,8 @@ use crate::shard::receipts::CommandKey;
 use crate::shard::{Memory, Mode, Settings, Shard, Status, limits};
 use crate::store::{Store, StoreError};
 use driver::{Driver, Message, Running};
+use peers::Peers;
+pub use peers::peer_router;
 use saving::Saving;
 pub use status::{ServiceStatus, ShardStatus};
 use wakeups::Wakeups;
@@ -32,11 +38,16 @@ use wakeups::Wakeups;
 /// Longest time that a shutdown waits for all shards.
 const SHUTDOWN: Duration = Duration::from_secs(4);
 
+/// Time between two looks at the shards.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// How a service runs.
 #[derive(Debug, Clone)]
 pub struct ServiceOptions {
-    /// Where other processes reach this one, `host:port`; empty when they may not.
+    /// Where other processes reach [`peer_router`], `host:port`; empty when they may not.
     pub address: String,
+    /// What the processes of one deployment show each other; compared by [`peer_router`].
+    pub secret: String,
     /// Whether a lock keeps every other process from claiming on this log, as on the embedded one.
     pub exclusive: bool,
     /// Directory of the state store; without one everything is kept in memory and replayed at a start.
@@ -46,7 +57,7 @@ pub struct ServiceOptions {
 impl Default for ServiceOptions {
     /// A process of its own on a log that it has locked.
     fn default() -> Self {
-        Self { address: String::new(), exclusive: true, store: None }
+        Self { address: String::new(), secret: String::new(), exclusive: true, store: None }
     }
 }
 
@@ -68,6 +79,9 @@ pub struct Service(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shards: Vec<Handle>,
+    exclusive: bool,
+    membership: Arc<Membership>,
+    peers: Peers,
     wakeups: Arc<Wakeups>,
     closing: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -92,19 +106,24 @@ impl Service {
             None => None,
         };
         let wakeups = Arc::new(Wakeups::default());
+        let membership = Arc::new(log.membership());
+        let address: Arc<str> = options.address.as_str().into();
         let (mut shards, mut tasks) = (Vec::new(), Vec::new());
         for number in 0..log.genesis().shards {
             let generation = log.genesis().generation;
             let (exclusive, memory) = (options.exclusive, Memory::default());
             let settings = Settings { shard: number, generation, exclusive, memory };
             let shard = Shard::new(settings, Cursor::beginning(log.genesis(), number));
-            let begun = ShardStatus { shard: number, status: Status::Following, next_offset: 0, end: 0 };
+            let (status, owner, end) = (Status::Following, Arc::from(""), log.end(number));
+            let begun = ShardStatus { shard: number, status, owner, next_offset: 0, end };
             let (status, shown) = watch::channel(begun);
             let (inbox, messages) = mpsc::channel(limits::MAX_WAITING_COMMANDS);
             let driver = Driver {
                 number,
                 log: log.clone(),
-                address: options.address.clone(),
+                address: Arc::clone(&address),
+                hint: membership.hint(number),
+                membership: Arc::clone(&membership),
                 shard,
                 inbox: messages,
                 wakeups: Arc::clone(&wakeups),
@@ -116,12 +135,17 @@ impl Service {
             tasks.push(runtime.spawn(driver.run()));
             shards.push(Handle { inbox, status: shown });
         }
-        Ok(Self(Arc::new(Inner {
+        let service = Self(Arc::new(Inner {
             shards,
+            exclusive: options.exclusive,
+            membership,
+            peers: Peers::new(address, &options.secret),
             wakeups,
             closing: CancellationToken::new(),
             tasks: Mutex::new(tasks),
-        })))
+        }));
+        runtime.spawn(service.clone().take_part());
+        Ok(service)
     }
 
     /// Number of shards.
@@ -149,8 +173,22 @@ impl Service {
 
     /// Asks the shard of the submission's home stream.
     async fn ask(&self, mode: Mode, submission: Submission, deadline: Instant) -> Answer {
+        if self.0.exclusive {
+            self.ask_here(mode, submission, deadline).await
+        } else {
+            self.route(mode, submission, deadline).await
+        }
+    }
+
+    /// The shard of a submission's home stream.
+    fn shard_of(&self, submission: &Submission) -> &Handle {
         let route = Route::of(&submission.principal.tenant, submission.home.id());
-        let shard = &self.0.shards[usize::from(route.shard(self.shards()))];
+        &self.0.shards[usize::from(route.shard(self.shards()))]
+    }
+
+    /// The same in this process, whether it owns the shard or not.
+    async fn ask_here(&self, mode: Mode, submission: Submission, deadline: Instant) -> Answer {
+        let shard = self.shard_of(&submission);
         let (reply, answer) = oneshot::channel();
         let wait = deadline.saturating_duration_since(Instant::now());
         let key = CommandKey::of(&submission.home, &submission.command_id);
@@ -191,17 +229,19 @@ impl Service {
 
     /// Waits until every shard takes commands or is stopped, and says which.
     pub async fn ready(&self) -> ServiceStatus {
-        for shard in &self.0.shards {
-            let settled = |shown: &ShardStatus| matches!(shown.status, Status::Owner | Status::Stopped(_));
-            // An error means that the task has ended; its last status stands.
-            let _ = shard.status.clone().wait_for(settled).await;
+        let settled =
+            |shown: &ShardStatus| shown.takes_commands() || matches!(shown.status, Status::Stopped(_));
+        while !self.0.shards.iter().all(|shard| settled(&shard.status.borrow())) {
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         self.status()
     }
 
-    /// Ends: no new command is taken, what is under way gets its answer (at most 2 s a shard).
+    /// Ends: no new command is taken, what is under way gets its answer (at most 2 s a shard). Where other
+    /// processes share the log, they take over first.
     pub async fn shutdown(&self) {
         self.0.closing.cancel();
+        self.hand_over().await;
         for shard in &self.0.shards {
             // A task that has ended needs no telling.
             let _ = shard.inbox.send(Message::Shutdown).await;

@@ -1,5 +1,8 @@
 //! How the service is, for readiness.
 
+use std::sync::Arc;
+
+use super::following::NEAR_RECORDS;
 use crate::shard::Status;
 
 /// How one shard is.
@@ -9,10 +12,31 @@ pub struct ShardStatus {
     pub shard: u16,
     /// Phase.
     pub status: Status,
+    /// Where its owner is reached, as the owner's claim says; empty when that is not known, or when no other
+    /// process can own it.
+    pub owner: Arc<str>,
     /// Offset up to which its records are proven here.
     pub next_offset: u64,
     /// Next offset of its log; above `next_offset` while it is being read.
     pub end: u64,
+}
+
+impl ShardStatus {
+    /// Whether it is owned here, or read here nearly to its end and owned elsewhere.
+    #[must_use]
+    pub fn takes_commands(&self) -> bool {
+        match self.status {
+            Status::Owner => true,
+            Status::Following => !self.owner.is_empty() && self.is_near(),
+            Status::Claiming | Status::Draining | Status::Stopped(_) => false,
+        }
+    }
+
+    /// Whether little of its log is still to be read.
+    #[must_use]
+    pub fn is_near(&self) -> bool {
+        self.end.saturating_sub(self.next_offset) <= NEAR_RECORDS
+    }
 }
 
 /// How the service is.
@@ -23,10 +47,10 @@ pub struct ServiceStatus {
 }
 
 impl ServiceStatus {
-    /// Whether every shard takes commands.
+    /// Whether every shard takes commands, here or at another process that owns it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.shards.iter().all(|shard| shard.status == Status::Owner)
+        self.shards.iter().all(ShardStatus::takes_commands)
     }
 
     /// Shards that damage stopped, with the place that it names.

@@ -24,9 +24,9 @@ impl Shard {
         let full = self.commands >= limits::MAX_WAITING_COMMANDS || self.bytes >= limits::MAX_WAITING_BYTES;
         let turned_away = match &self.phase {
             Phase::Stopped(place) => Some((Code::ShardStopped, place.clone())),
-            _ if self.draining => Some((Code::NotReady, "the service is shutting down".to_owned())),
+            _ if self.draining => Some((Code::NotReady, "the shard goes to another owner".to_owned())),
             _ if full => Some((Code::Busy, format!("{} commands wait for this shard", self.commands))),
-            Phase::Following => Some((Code::NotReady, "the shard is reading its log".to_owned())),
+            Phase::Following => Some((Code::NotReady, "this process does not own the shard".to_owned())),
             Phase::Claiming | Phase::Owner(_) => None,
         };
         if let Some((code, detail)) = turned_away {

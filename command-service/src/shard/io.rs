@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use event_log::{Counted, Cursor, Ownership, Record};
 use schemas::ids::Stream;
+use serde::{Deserialize, Serialize};
 
 use super::receipts::CommandKey;
 use super::spill::Loaded;
@@ -12,7 +13,7 @@ use crate::command::{Answer, Submission};
 pub type RequestId = u64;
 
 /// What a command wants of the shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// Answer it from the table of command ids, or execute it.
     Execute,
@@ -76,8 +77,12 @@ pub enum Input {
     Flush,
     /// The report of the batch in flight.
     Appended(Result<Vec<u64>, AppendFailure>),
-    /// This process shall not own the shard any more.
+    /// This process shall not own the shard any more: what is under way ends first.
     Revoke,
+    /// Another process may own the shard already: nothing under way is waited for.
+    Lost,
+    /// A counted record of another owner stands behind everything that was proven here.
+    Fenced,
     /// The log is damaged; the text names the place.
     Damaged(String),
 }

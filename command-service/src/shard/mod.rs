@@ -186,6 +186,8 @@ impl Shard {
             Input::Flush => self.flush(),
             Input::Appended(report) => self.reported(report),
             Input::Revoke => self.revoke(),
+            Input::Lost => self.lose(),
+            Input::Fenced => self.fenced(),
             Input::Damaged(place) => self.stop(place),
         }
         self.absent = Absent::default();
@@ -205,7 +207,7 @@ impl Shard {
             self.issue_due();
             self.send();
             if self.draining && self.is_idle() {
-                self.phase = Phase::Following;
+                self.follow();
             }
         } else {
             self.expire_waiting();

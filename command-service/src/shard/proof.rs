@@ -2,7 +2,7 @@
 
 use super::io::AppendFailure;
 use super::pending::{Decided, Held, Origin, Pending};
-use super::receipts::{Outcome, Receipt};
+use super::receipts::{Fact, Outcome, Receipt};
 use super::streams::{Change, streams_of};
 use super::{Output, Phase, Shard};
 use crate::command::Answer;
@@ -85,7 +85,7 @@ impl Shard {
         let home = submission.home.clone();
         let change = Change { facts: &decided.facts, offset, correlation: &submission.correlation };
         self.streams.prove(decided.seq, change);
-        self.announce(&decided, offset);
+        self.announce(&decided.facts, offset);
         let receipt = Receipt { body: decided.body, offset, outcome: Outcome::of(&home, &decided.facts) };
         self.count(&receipt.outcome);
         if let Origin::Client(pending) = decided.origin {
@@ -98,8 +98,8 @@ impl Shard {
     }
 
     /// Wakes those who wait for a task of a queue.
-    fn announce(&mut self, decided: &Decided, offset: u64) {
-        for stream in streams_of(&decided.facts) {
+    pub(super) fn announce(&mut self, facts: &[Fact], offset: u64) {
+        for stream in streams_of(facts) {
             let Some(entry) = self.streams.current(stream) else { continue };
             let Some(place) = entry.place().filter(|_| entry.offset == offset) else { continue };
             match self.out.last_mut() {

@@ -10,11 +10,33 @@ use crate::command::Answer;
 impl Shard {
     /// This process shall not own the shard any more: no command is taken, what is under way ends.
     pub(super) fn revoke(&mut self) {
-        self.draining = true;
-        if matches!(self.phase, Phase::Claiming) {
-            self.phase = Phase::Following;
-            let pending = self.take_pending();
-            self.fail_all(pending, Code::NotReady, "the shard went to another owner; nothing was written");
+        match self.phase {
+            Phase::Owner(_) => self.draining = true,
+            Phase::Claiming => self.lose(),
+            Phase::Following | Phase::Stopped(_) => {}
+        }
+    }
+
+    /// The same at once: what was sent may count or not.
+    pub(super) fn lose(&mut self) {
+        if !matches!(self.phase, Phase::Owner(_) | Phase::Claiming) {
+            return;
+        }
+        let pending = self.take_pending();
+        self.follow();
+        self.fail_all(pending, Code::NotReady, "the shard went to another owner; nothing was written");
+    }
+
+    /// Reads what others write, from the last proven record on.
+    pub(super) fn follow(&mut self) {
+        (self.phase, self.draining) = (Phase::Following, false);
+        (self.failures, self.broken, self.alone) = (0, 0, 0);
+    }
+
+    /// Another owner's claim counts.
+    pub(super) fn fenced(&mut self) {
+        if matches!(self.phase, Phase::Owner(_)) {
+            self.recover();
         }
     }
 
@@ -84,15 +106,10 @@ impl Shard {
     pub(super) fn recover(&mut self) {
         self.counts.recoveries += 1;
         self.broken += 1;
-        let mut pending = self.take_pending();
         if self.draining {
-            self.phase = Phase::Following;
-            return self.fail_all(
-                pending,
-                Code::NotReady,
-                "the shard went to another owner; nothing was written",
-            );
+            return self.lose();
         }
+        let mut pending = self.take_pending();
         pending.sort_by_key(|pending| pending.arrival);
         self.alone = if self.broken >= limits::ISOLATE_AFTER { pending.len().max(1) } else { 0 };
         for pending in pending {

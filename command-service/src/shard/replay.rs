@@ -32,6 +32,10 @@ impl Shard {
         }
         self.advance(commit.at);
         self.streams.replay(Change { facts: &facts, offset, correlation: &commit.correlation });
+        if !self.settings.exclusive {
+            // Somebody may wait here for a task that another process's owner made claimable.
+            self.announce(&facts, offset);
+        }
         let key = CommandKey::of(&commit.home, &commit.command.id);
         let body = body_number(&commit.command.body_hash);
         let outcome = Outcome::of(&commit.home, &facts);

@@ -32,33 +32,40 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        match level {
-            RDKafkaLogLevel::Emerg
-            | RDKafkaLogLevel::Alert
-            | RDKafkaLogLevel::Critical
-            | RDKafkaLogLevel::Error
-            | RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(target: "librdkafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
-        }
+        say(level, facility, message);
     }
 
     fn error(&self, error: ClientError, reason: &str) {
-        if matches!(error, ClientError::PartitionEOF(_))
-            || error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
-        {
-            // Asked for: a reader wants to know where a shard ends.
-            return;
-        }
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             tracing::error!(target: "librdkafka", %reason, "the client is dead and is made anew");
             self.kill();
         } else {
-            // An outage: the client goes on by itself.
-            tracing::warn!(target: "librdkafka", %error, %reason, "brokers trouble");
+            trouble(&error, reason);
         }
+    }
+}
+
+/// A log line of a client.
+pub(super) fn say(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+/// An outage: the client goes on by itself. That a shard ends is none: readers ask for it.
+pub(super) fn trouble(error: &ClientError, reason: &str) {
+    let end = matches!(error, ClientError::PartitionEOF(_))
+        || error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF);
+    if !end {
+        tracing::warn!(target: "librdkafka", %error, %reason, "brokers trouble");
     }
 }
 

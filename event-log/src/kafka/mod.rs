@@ -10,6 +10,7 @@
 mod batch;
 mod client;
 mod follow;
+mod group;
 mod message;
 mod open;
 mod options;
@@ -33,6 +34,7 @@ use crate::handle::{AppendError, blocking};
 use crate::reader::ReadError;
 use crate::record::{Genesis, Record};
 use crate::stored::Stored;
+pub(crate) use group::Group;
 use open::Opening;
 pub use options::{KafkaError, KafkaOptions};
 pub use publish::{PublishError, Publisher, PublisherOptions};
@@ -85,6 +87,10 @@ impl Kafka {
     /// Creates what is missing of the topic and its first records; blocks, in a runtime.
     pub(crate) fn initialise(options: &KafkaOptions) -> Result<Genesis, KafkaError> {
         Opening::new(options)?.initialise()
+    }
+
+    pub(crate) fn options(&self) -> &KafkaOptions {
+        self.writer.options()
     }
 
     pub(crate) fn genesis(&self) -> &Genesis {

@@ -28,6 +28,10 @@ impl Writer {
         Ok(Self { options: options.clone(), producer, room })
     }
 
+    pub(super) fn options(&self) -> &KafkaOptions {
+        &self.options
+    }
+
     /// The producer, a new one if the last one is dead.
     fn producer(&self) -> Result<Arc<Producer>, KafkaError> {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -56,6 +56,7 @@ pub(crate) enum EventsError {
 pub(crate) async fn run(args: &EventsArgs) -> Result<(), EventsError> {
     let connection = Connection {
         url: args.url.clone(),
+        query_url: None,
         tenant: args.tenant.clone().unwrap_or_else(|| "default".into()),
         actor: "user/local".into(),
         patience: std::time::Duration::ZERO,

@@ -30,6 +30,8 @@ const FOREIGN_CHARS: usize = 200;
 pub(crate) struct Connection {
     /// Address of the service, for example `http://127.0.0.1:7070`.
     pub(crate) url: String,
+    /// Address of the queries, if it is another one.
+    pub(crate) query_url: Option<String>,
     /// Tenant of every call.
     pub(crate) tenant: String,
     /// Who acts, `kind/id`.
@@ -43,6 +45,7 @@ pub(crate) struct Connection {
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Arc<str>,
+    queries: Arc<str>,
     patience: Duration,
 }
 
@@ -61,10 +64,12 @@ impl Client {
     pub(crate) fn new(connection: &Connection) -> Result<Self, CallError> {
         let option =
             |field, value: &str, problem: String| CallError::Options { field, value: value.into(), problem };
-        let url = reqwest::Url::parse(&connection.url)
-            .map_err(|error| option("--url", &connection.url, error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(option("--url", &connection.url, "it must begin with http:// or https://".into()));
+        let query_url = connection.query_url.as_ref().unwrap_or(&connection.url);
+        for (field, text) in [("--url", &connection.url), ("--query-url", query_url)] {
+            let url = reqwest::Url::parse(text).map_err(|error| option(field, text, error.to_string()))?;
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(option(field, text, "it must begin with http:// or https://".into()));
+            }
         }
         let mut headers = HeaderMap::new();
         for (name, field, value) in [
@@ -82,7 +87,8 @@ impl Client {
             .build()
             .map_err(|error| option("--url", &connection.url, error.to_string()))?;
         let base = connection.url.trim_end_matches('/').into();
-        Ok(Self { http, base, patience: connection.patience })
+        let queries = query_url.trim_end_matches('/').into();
+        Ok(Self { http, base, queries, patience: connection.patience })
     }
 
     /// The same client with another patience.
@@ -143,7 +149,7 @@ impl Client {
     /// # Errors
     /// [`CallError`]; [`CallError::Query`] when the answer has errors.
     pub(crate) async fn query(&self, document: &str, variables: Value) -> Result<Value, CallError> {
-        let url = format!("{}/graphql", self.base);
+        let url = format!("{}/graphql", self.queries);
         let body = json!({ "query": document, "variables": variables });
         let attempt = || {
             let request = self.http.post(&url).header("accept", "application/json").json(&body);

@@ -1,16 +1,17 @@
 //! The write side: the log, the shards, the HTTP edge.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ::command_service::http::{EdgeConfig, Queues};
-use ::command_service::service::{Service, ServiceOptions};
+use ::command_service::service::{Service, ServiceOptions, peer_router};
 use event_log::Log;
 use tokio_util::sync::CancellationToken;
 
 use super::log::open_log;
 use super::ports::listen;
 use super::process::{END_WITHIN, Process};
-use crate::settings::{DEFAULT_LISTEN, LogPlace, Settings};
+use crate::settings::{DEFAULT_LISTEN, LogPlace, Settings, SettingsError};
 
 /// Name of this part in `/readyz`.
 const PART: &str = "commands";
@@ -22,12 +23,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// # Errors
 /// When the service does not start.
 pub(crate) fn start(process: &Process, log: &Log, settings: &Settings) -> anyhow::Result<Service> {
-    let options = ServiceOptions {
-        store: Some(settings.data.state_dir()),
-        exclusive: settings.log == LogPlace::Embedded,
-        ..ServiceOptions::default()
-    };
+    let options = options(settings, process.ops_address)?;
     let service = Service::start(log, &options)?;
+    if !options.exclusive {
+        process.admit_peers(peer_router(service.clone(), &options.secret));
+    }
     process.health.starting(PART, "the shards read the log");
     let (health, halt, watched) = (process.health.clone(), process.halt.clone(), service.clone());
     process.spawn(async move {
@@ -57,6 +57,32 @@ pub(crate) fn start(process: &Process, log: &Log, settings: &Settings) -> anyhow
         }
     });
     Ok(service)
+}
+
+/// How the service runs on the configured log, in a process whose second port listens on `ops`.
+fn options(settings: &Settings, ops: SocketAddr) -> Result<ServiceOptions, SettingsError> {
+    let store = Some(settings.data.state_dir());
+    if settings.log == LogPlace::Embedded {
+        return Ok(ServiceOptions { store, ..ServiceOptions::default() });
+    }
+    let refuse =
+        |key, value: String, problem: &str| SettingsError::Value { key, value, problem: problem.into() };
+    let secret = settings.peers.secret.clone().unwrap_or_default();
+    if secret.is_empty() && !ops.ip().is_loopback() {
+        let problem = "other machines reach ops.listen, and the processes that share the log forward commands there: \
+                       set the same peers.secret, or peers.secret_file, for all of them";
+        return Err(refuse("peers.secret", "nothing".into(), problem));
+    }
+    let address = match &settings.peers.address {
+        Some(address) => address.clone(),
+        None if ops.ip().is_unspecified() => {
+            let problem =
+                "no other process can reach it by that: set peers.address to the HOST:PORT of this machine";
+            return Err(refuse("ops.listen", ops.to_string(), problem));
+        }
+        None => ops.to_string(),
+    };
+    Ok(ServiceOptions { store, address, secret, exclusive: false })
 }
 
 /// What the HTTP edge needs of the configuration.

@@ -97,9 +97,13 @@ fn announce(address: SocketAddr, ops: SocketAddr) -> std::io::Result<()> {
 
 /// Shows the demo; on a signal its workers end before the servers go.
 async fn show(process: &Process, address: SocketAddr, args: &DevArgs) -> Result<(), DemoError> {
-    let connection =
-        ConnectionArgs { url: format!("http://{address}"), tenant: "default".into(), actor: None };
-    let demo = DemoArgs { connection, repo: args.repo.clone(), workers: WORKERS };
+    let connection = ConnectionArgs {
+        url: format!("http://{address}"),
+        query_url: None,
+        tenant: "default".into(),
+        actor: None,
+    };
+    let demo = DemoArgs { connection, repo: args.repo.clone(), workers: WORKERS, worker_url: Vec::new() };
     let connection = demo.connection.connection("user/demo");
     match Box::pin(demo::run(&connection, &demo, process.stop.clone())).await {
         // The services were there all the time; that the demo was cut short is what was asked for.

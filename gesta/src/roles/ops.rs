@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use axum::Json;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use event_log::Log;
 use metrics_exporter_prometheus::PrometheusHandle;
 use schemas::answer::Problem;
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use super::health::Health;
 use crate::feed::{Feed, FeedError, Filter, From};
@@ -35,6 +36,8 @@ pub(crate) struct Ops {
     pub(crate) metrics: PrometheusHandle,
     /// The log, once it is open, where this process has one.
     pub(crate) log: Arc<OnceLock<Log>>,
+    /// Where other processes of the command side ask this one, once it takes part.
+    pub(crate) peers: Arc<OnceLock<Router>>,
     /// Cancelled when the process stops; ends the streams.
     pub(crate) stop: CancellationToken,
 }
@@ -48,6 +51,7 @@ pub(crate) fn router(ops: Ops) -> Router {
         .route("/metrics", get(metrics))
         .route("/version", get(|| async { Json(version()) }))
         .route("/events", get(events))
+        .route("/internal/{*rest}", any(peers))
         .with_state(ops)
 }
 
@@ -74,6 +78,14 @@ async fn metrics(State(ops): State<Ops>) -> Response {
     metrics_process::Collector::default().collect();
     ops.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], ops.metrics.render()).into_response()
+}
+
+/// Other processes of the command side.
+async fn peers(State(ops): State<Ops>, request: Request) -> Response {
+    match ops.peers.get() {
+        Some(router) => router.clone().oneshot(request).await.into_response(),
+        None => problem(Code::NotReady, "this process takes no commands, or not yet"),
+    }
 }
 
 pub(super) fn problem(code: Code, detail: &str) -> Response {

@@ -40,6 +40,7 @@ pub(crate) struct Process {
     pub(crate) ops_address: std::net::SocketAddr,
     tasks: TaskTracker,
     log: Arc<OnceLock<Log>>,
+    peers: Arc<OnceLock<Router>>,
     told_to_stop: Arc<OnceLock<Instant>>,
     end_within: Duration,
 }
@@ -74,11 +75,13 @@ impl Process {
             ops_address: listener.local_addr()?,
             tasks: TaskTracker::new(),
             log: Arc::default(),
+            peers: Arc::default(),
             told_to_stop,
             end_within,
         };
         let (health, log) = (process.health.clone(), Arc::clone(&process.log));
-        let ops = Ops { health, metrics, log, stop: process.halt.clone() };
+        let peers = Arc::clone(&process.peers);
+        let ops = Ops { health, metrics, log, peers, stop: process.halt.clone() };
         process.serve("the second port", listener, ops::router(ops));
         Ok(process)
     }
@@ -88,6 +91,11 @@ impl Process {
     pub(crate) fn opened(&self, log: &Log) {
         self.log.get_or_init(|| log.clone());
         self.health.ready(LOG);
+    }
+
+    /// Lets other processes of the command side ask this one at the second port.
+    pub(crate) fn admit_peers(&self, router: Router) {
+        self.peers.get_or_init(|| router);
     }
 
     /// Serves `router` until the servers shall end.

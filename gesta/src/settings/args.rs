@@ -18,6 +18,9 @@ pub(crate) struct ConnectionArgs {
     /// Address of Gesta.
     #[arg(long, env = "GESTA_URL", default_value = "http://127.0.0.1:7070", help_heading = "Connection")]
     pub(crate) url: String,
+    /// Address of the queries, where they are a process of their own [default: the address of Gesta].
+    #[arg(long, env = "GESTA_QUERY_URL", value_name = "URL", help_heading = "Connection")]
+    pub(crate) query_url: Option<String>,
     /// Tenant whose data is read and written.
     #[arg(long, env = "GESTA_TENANT", default_value = "default", help_heading = "Connection")]
     pub(crate) tenant: String,
@@ -31,6 +34,7 @@ impl ConnectionArgs {
     pub(crate) fn connection(&self, actor: &str) -> Connection {
         Connection {
             url: self.url.clone(),
+            query_url: self.query_url.clone(),
             tenant: self.tenant.clone(),
             actor: self.actor.clone().unwrap_or_else(|| actor.to_owned()),
             patience: PEOPLE_PATIENCE,

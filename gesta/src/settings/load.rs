@@ -93,19 +93,23 @@ fn parsed(text: &str) -> config::Value {
     config::Value::new(Some(&"--set".to_owned()), kind)
 }
 
+/// The text of a file that `key` names.
+fn contents(key: &'static str, path: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(path).map_err(|error| SettingsError::File { key, path: path.to_owned(), error })
+}
+
 fn complete(mut settings: Settings) -> Result<Settings, SettingsError> {
     if let (None, Some(path)) = (&settings.postgres.url, &settings.postgres.url_file) {
-        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::File {
-            key: "postgres.url_file",
-            path: path.clone(),
-            error,
-        })?;
+        let text = contents("postgres.url_file", path)?;
         let url: PostgresUrl = text.parse().map_err(|problem| SettingsError::Value {
             key: "postgres.url_file",
             value: path.display().to_string(),
             problem,
         })?;
         settings.postgres.url = Some(url);
+    }
+    if let (None, Some(path)) = (&settings.peers.secret, &settings.peers.secret_file) {
+        settings.peers.secret = Some(contents("peers.secret_file", path)?.trim().to_owned());
     }
     let value =
         |key, value: String, problem: &str| SettingsError::Value { key, value, problem: problem.into() };

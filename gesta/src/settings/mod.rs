@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) log: LogPlace,
     /// The brokers, where the log is on Kafka.
     pub(crate) kafka: Kafka,
+    /// The other processes that take commands, where the log is on Kafka.
+    pub(crate) peers: Peers,
     /// The log's name and size, the embedded log itself, and the state kept of either.
     pub(crate) data: Data,
     /// The store of the read models.
@@ -88,6 +90,23 @@ impl Default for Kafka {
         let topic = event_log::KafkaOptions::TOPIC.to_owned();
         Self { brokers: None, topic, settings: std::collections::BTreeMap::new() }
     }
+}
+
+/// The other processes that take commands, where the log is on Kafka.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Peers {
+    /// Where they reach this process's second port, `host:port`; absent = the address that it listens on.
+    pub(crate) address: Option<String>,
+    /// What they show each other; needed where the second port listens on more than loopback.
+    #[serde(serialize_with = "secret")]
+    pub(crate) secret: Option<String>,
+    /// File that holds it, where `secret` is absent.
+    pub(crate) secret_file: Option<PathBuf>,
+}
+
+fn secret<S: serde::Serializer>(secret: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(|_| "hidden").serialize(serializer)
 }
 
 /// One of the values may be a password.

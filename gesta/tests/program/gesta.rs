@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 
 /// Longest wait for something that must come; reaching it is a failure, never a result.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -60,30 +61,43 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look
         .unwrap_or_else(|_| panic!("{what} did not come within {DEADLINE:?}"))
 }
 
+/// The lines of a program, taken as they come, lest it wait for somebody to read them.
+fn lines(output: impl AsyncRead + Send + Unpin + 'static) -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(output).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            // Whoever does not ask for more lines wants none.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}
+
 /// A running program that writes lines.
 pub(crate) struct Running {
     pub(crate) process: Child,
-    lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
+    lines: mpsc::UnboundedReceiver<String>,
 }
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("the program starts");
-        let output = Box::new(process.stdout.take().expect("it is piped"));
-        Self { process, lines: BufReader::new(output as Box<dyn AsyncRead + Send + Unpin>).lines() }
+        let lines = lines(process.stdout.take().expect("it is piped"));
+        Self { process, lines }
     }
 
     /// The same for one that says on standard error what is of interest.
     pub(crate) fn start_by_errors(mut command: Command) -> Self {
         let mut process = command.stderr(Stdio::piped()).spawn().expect("the program starts");
-        let output = Box::new(process.stderr.take().expect("it is piped"));
-        Self { process, lines: BufReader::new(output as Box<dyn AsyncRead + Send + Unpin>).lines() }
+        let lines = lines(process.stderr.take().expect("it is piped"));
+        Self { process, lines }
     }
 
     /// The next line for which `wanted` finds something.
     pub(crate) async fn line<T>(&mut self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
         let found = async {
-            while let Some(line) = self.lines.next_line().await.expect("its lines are text") {
+            while let Some(line) = self.lines.recv().await {
                 if let Some(found) = wanted(&line) {
                     return found;
                 }

@@ -34,7 +34,7 @@ impl Topic {
     }
 
     /// A role of its own process, with a data folder of its own; the first and the second address it tells.
-    async fn role(&self, role: &str, data: &Path, database: &str) -> Gesta {
+    pub(crate) async fn role(&self, role: &str, data: &Path, database: &str) -> Gesta {
         let fixed = [role, "--data-dir", data.to_str().unwrap(), "--ops-listen", "127.0.0.1:0"];
         let mut command = program(&[&fixed, &self.flags()[..]].concat());
         command.args(["--listen", "127.0.0.1:0", "--log-level", "info", "--log-format", "json"]);

@@ -11,5 +11,6 @@ mod gesta;
 mod kafka;
 mod postgres_gone;
 mod python;
+mod replicas;
 mod takeover;
 mod worker;

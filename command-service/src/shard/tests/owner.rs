@@ -145,3 +145,32 @@ fn a_storm_of_writers_loses_no_update() {
     let fresh = Bench::on(bench.core.clone(), true);
     assert_eq!(fresh.shard.difference(&bench.shard), None);
 }
+
+/// PLAT-29: a shard that another process owns already is let go at once: what was sent is unknown, the rest did not
+/// happen, and a late report changes nothing.
+#[test]
+fn a_lost_shard_forgets_what_is_under_way() {
+    let mut bench = Bench::new(false);
+    let sent = bench.ask(create("a"));
+    bench.flush();
+    let waits = bench.ask(create("b"));
+    bench.input(Input::Lost);
+    assert_eq!(bench.answers[&sent], Answer::Unknown);
+    assert!(matches!(&bench.answers[&waits], Answer::Failed { code: Code::NotReady, .. }));
+    bench.input(Input::Appended(Ok(vec![2])));
+    assert_eq!(bench.shard.status(), Status::Following);
+    let later = bench.ask(create("c"));
+    assert!(
+        matches!(&bench.answers[&later], Answer::Failed { code: Code::NotReady, .. }),
+        "it decides nothing"
+    );
+}
+
+/// PLAT-29: an owner that hears of another's claim while it has nothing to write claims again before it answers.
+#[test]
+fn a_fenced_owner_claims_again() {
+    let mut bench = Bench::new(false);
+    let epoch = bench.shard.cursor().epoch;
+    bench.input(Input::Fenced);
+    assert_eq!((bench.shard.status(), bench.shard.cursor().epoch), (Status::Owner, epoch + 1));
+}

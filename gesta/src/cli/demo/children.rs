@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use super::DemoArgs;
 use crate::client::Connection;
 
 /// Tasks that a worker of the job does at once.
@@ -44,16 +45,18 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts `count` workers that claim from `queue`.
+    /// Starts the workers, which claim from `queue`, each at the next of their addresses.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn start(connection: &Connection, queue: &str, count: u32) -> io::Result<Self> {
+    pub(super) fn start(connection: &Connection, queue: &str, args: &DemoArgs) -> io::Result<Self> {
         let (sender, lines) = mpsc::channel(LINES);
         let mut members = Vec::new();
-        for number in 1..=count {
+        let mut urls = args.worker_url.iter().cycle();
+        for number in 1..=args.workers {
             let label = format!("worker-{number}");
-            let mut process = command(connection, queue, &label)?.spawn()?;
+            let url = urls.next().unwrap_or(&connection.url);
+            let mut process = command(connection, url, queue, &label)?.spawn()?;
             listen(members.len(), &mut process, sender.clone());
             members.push(Member { label, process, agent: None, killed: false });
         }
@@ -125,7 +128,7 @@ impl Fleet {
     }
 }
 
-fn command(connection: &Connection, queue: &str, label: &str) -> io::Result<Command> {
+fn command(connection: &Connection, url: &str, queue: &str, label: &str) -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["--log-level", "warn", "worker", "--output", "ndjson", "--stop-with-stdin"])
@@ -141,7 +144,7 @@ fn command(connection: &Connection, queue: &str, label: &str) -> io::Result<Comm
             "--progress-every",
             "200ms",
         ])
-        .args(["--url", &connection.url, "--tenant", &connection.tenant, "--label", label, "--queues", queue])
+        .args(["--url", url, "--tenant", &connection.tenant, "--label", label, "--queues", queue])
         .args(["--concurrency", &CONCURRENCY.to_string()])
         // A group of its own: Ctrl-C reaches the one who started it, which then ends it in order.
         .process_group(0)

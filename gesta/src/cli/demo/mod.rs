@@ -51,6 +51,9 @@ pub(crate) struct DemoArgs {
     /// Workers that are started.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(crate) workers: u32,
+    /// Address that a worker claims at, where there are several; may be repeated [default: the address of Gesta].
+    #[arg(long, value_name = "URL")]
+    pub(crate) worker_url: Vec<String>,
 }
 
 /// Why the job was not done.
@@ -128,7 +131,7 @@ pub(crate) async fn run(
         job.plan.files,
         job.plan.orders.len()
     ))?;
-    let mut fleet = Fleet::start(connection, &job.queue, args.workers).map_err(DemoError::Workers)?;
+    let mut fleet = Fleet::start(connection, &job.queue, args).map_err(DemoError::Workers)?;
     let shown = tokio::select! {
         shown = show(&client, &job, &mut fleet) => shown,
         () = stop.cancelled() => Err(DemoError::Stopped),

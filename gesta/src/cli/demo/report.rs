@@ -212,8 +212,13 @@ fn largest(sum: &Inventory) -> String {
 /// What the system says about standard output.
 pub(super) fn farewell(connection: &Connection, job: &Job) -> Result<(), DemoError> {
     let url = &connection.url;
+    let queries = connection.query_url.as_ref().unwrap_or(url);
     let query = COPY.replace("QUEUE", &job.queue);
-    out::line(format_args!("\nexplorer, queries and commands: {url}/"))?;
+    if queries == url {
+        out::line(format_args!("\nexplorer, queries and commands: {url}/"))?;
+    } else {
+        out::line(format_args!("\nexplorer and queries: {queries}/, commands: {url}/"))?;
+    }
     out::line("a command:")?;
     out::line(format_args!(
         "  curl -s {url}/api/v1/tasks -H 'content-type: application/json' \\\n    -d '{{\"title\":\"my first task\",\"type\":\"note\"}}'"
@@ -221,7 +226,7 @@ pub(super) fn farewell(connection: &Connection, job: &Job) -> Result<(), DemoErr
     out::line("the query behind the table (paste it into the explorer, or):")?;
     let body = serde_json::json!({ "query": query });
     out::line(format_args!(
-        "  curl -s {url}/graphql -H 'content-type: application/json' \\\n    -d '{body}'"
+        "  curl -s {queries}/graphql -H 'content-type: application/json' \\\n    -d '{body}'"
     ))?;
     Ok(())
 }
