@@ -19,6 +19,9 @@ main() {
         export GESTA_KAFKA_BROKERS
         suite_run "$(target_folder)/release/examples/kafka_rate"
         suite_run cargo bench --locked --workspace --bench bench -- topics
+        export GESTA__LOG=kafka
+        suite_run "$(target_folder)/release/gesta" log init
+        GESTA_POSTGRES_BIN=$("$HERE/postgres.sh" bin) suite_run cargo bench --locked --workspace --bench bench
         return
     fi
     GESTA_POSTGRES_BIN=$("$HERE/postgres.sh" bin) suite_run cargo bench --locked --workspace --bench bench --bench waits

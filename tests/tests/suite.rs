@@ -2,7 +2,9 @@
 //! and the system under kills.
 
 mod architecture;
+mod chaos;
 mod kills;
+mod load;
 mod public_topics;
 mod requirements;
 mod support;

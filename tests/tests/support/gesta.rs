@@ -25,7 +25,7 @@ pub(crate) fn free_address() -> SocketAddr {
     listener.local_addr().expect("a bound listener has an address")
 }
 
-/// A running `gesta dev`.
+/// A running `gesta dev`, or another role of it.
 pub(crate) struct Gesta {
     child: Child,
     data: PathBuf,
@@ -54,9 +54,20 @@ impl Gesta {
         listen: SocketAddr,
         ops: SocketAddr,
     ) -> Self {
+        command.arg("dev");
+        Self::launch_role(command, data, postgres, listen, ops)
+    }
+
+    /// Starts the role that `command` names and waits for nothing.
+    pub(crate) fn launch_role(
+        mut command: Command,
+        data: &Path,
+        postgres: &str,
+        listen: SocketAddr,
+        ops: SocketAddr,
+    ) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(data.with_extension("log"));
         let child = command
-            .arg("dev")
             .args(["--listen", &listen.to_string(), "--ops-listen", &ops.to_string()])
             .arg("--data-dir")
             .arg(data)
@@ -99,10 +110,15 @@ impl Gesta {
 
     /// SIGTERM, and its exit status.
     pub(crate) fn stop(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is everywhere");
-        assert!(sent.success(), "the process takes a signal");
+        self.signal("TERM");
         self.child.wait().expect("a stopped child ends")
+    }
+
+    /// Sends a signal, such as STOP.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.expect("kill is everywhere").success(), "the process takes SIG{name}");
     }
 }
 
@@ -113,7 +129,8 @@ impl Drop for Gesta {
     }
 }
 
-fn log_tail(data: &Path) -> String {
+/// The last lines that the process on `data` wrote.
+pub(crate) fn log_tail(data: &Path) -> String {
     let log = std::fs::read_to_string(data.with_extension("log")).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")

@@ -1,6 +1,7 @@
 //! What tests of the running system share: the executable, its database, its processes.
 
 pub(crate) mod api;
+pub(crate) mod brokers;
 pub(crate) mod database;
 pub(crate) mod eventually;
 pub(crate) mod gesta;

@@ -49,7 +49,7 @@ async fn attempt(run: &Run, history: &mut Vec<Operation>, request: &Request<'_>)
     let body = request.body.to_string();
     let mut http = run
         .http
-        .post(format!("{}{}", run.base, request.path))
+        .post(format!("{}/api/v1{}", run.replica(), request.path))
         .header("content-type", "application/json")
         .header("idempotency-key", &request.key)
         .body(body.clone());

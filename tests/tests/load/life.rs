@@ -1,7 +1,6 @@
 //! What one client does: tasks of its own through their whole life, with the mistakes real clients make.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,7 +22,12 @@ const QUEUES: u64 = 32;
 pub(crate) struct Choices(u64);
 
 impl Choices {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `limit`.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -56,7 +60,7 @@ pub(crate) async fn live(run: Arc<Run>, seed: u64, n: u64) -> Vec<Operation> {
         subject: String::new(),
         version: 0,
     };
-    while !run.stop.load(Ordering::Relaxed) {
+    while !run.is_over() {
         life.one_task().await;
     }
     life.history

@@ -63,7 +63,7 @@ pub(crate) async fn all_tasks(run: &Run) -> Vec<TaskRow> {
 /// One page; the read models may need longer than one request waits to catch up.
 async fn page(run: &Run, token: &str, after: &Value) -> Value {
     loop {
-        let request = run.http.post(&run.graphql).header("gesta-after", token);
+        let request = run.queries.post(&run.graphql).header("gesta-after", token);
         let answer = request.json(&json!({ "query": TASKS, "variables": { "after": after } })).send().await;
         let mut answer: Value = answer.expect("GraphQL answers").json().await.expect("GraphQL answers JSON");
         if answer["errors"].is_null() {
