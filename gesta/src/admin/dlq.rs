@@ -23,7 +23,7 @@ pub(crate) struct DlqArgs {
 #[derive(Debug, Clone, Subcommand)]
 enum DlqCommand {
     /// List what is parked, each stream in its order.
-    #[command(after_help = "Example:\n  gesta dlq list --projection agent_list")]
+    #[command(after_help = "Example:\n  gesta dlq list --projection task_list")]
     List(Box<ListArgs>),
     /// Have the projections try parked letters again: each stream in order, up to the first that cannot be read.
     #[command(
@@ -34,7 +34,7 @@ enum DlqCommand {
 
 #[derive(Debug, Clone, Args)]
 struct WhichArgs {
-    /// Only of this projection, such as agent_list.
+    /// Only of this projection, such as task_list.
     #[arg(long, value_name = "NAME")]
     projection: Option<String>,
     /// Only of this stream, tenant/type/id.
