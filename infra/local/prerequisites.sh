@@ -104,15 +104,15 @@ check_postgres() {
 
 # The tests run brokers of their own to end them, so they need a JVM even when GESTA_KAFKA_BROKERS names others.
 check_kafka() {
-    [ "$PURPOSE" = test ] || return 0
+    [ "$PURPOSE" = test ] || { [ "${LOG:-}" = kafka ] && [ -z "${GESTA_KAFKA_BROKERS:-}" ]; } || return 0
     local java=${JAVA_HOME:+$JAVA_HOME/bin/}java version
     # macOS has a java that only says it is none.
     version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1 || true)
     [ "${version:-0}" -ge 17 ] ||
-        missing "Java 17 or newer: runs Kafka for the tests" openjdk-17-jre-headless java-17-openjdk-headless openjdk@17
+        missing "Java 17 or newer: runs Kafka" openjdk-17-jre-headless java-17-openjdk-headless openjdk@17
     compgen -G "$LOCAL/kafka/*/kafka-clients-*.jar" >/dev/null || have mvn ||
-        missing "mvn: fetches Kafka for the tests" maven maven maven
-    have kcat || missing "kcat: reads the public topics in the tests" kcat kcat kcat
+        missing "mvn: fetches Kafka" maven maven maven
+    [ "$PURPOSE" != test ] || have kcat || missing "kcat: reads the public topics in the tests" kcat kcat kcat
 }
 
 check_tools() {

@@ -16,13 +16,15 @@ end_run() {
 
 end_leftover() {
     local gesta
-    gesta=$(cat "$LOCAL/gesta.pid" 2>/dev/null || true)
-    ! runs_as "$gesta" "/debug/gesta" || stop_group "$gesta" "$STOP_SECONDS"
+    for gesta in $(cat "$LOCAL/gesta.pid" 2>/dev/null || true); do
+        ! runs_as "$gesta" "/debug/gesta" || stop_group "$gesta" "$STOP_SECONDS"
+    done
 }
 
 end_run
 end_leftover
 "$HERE/postgres.sh" reset
-"$HERE/kafka.sh" reset
-rm -rf "$LOCAL/data" "$LOCAL/run.pid" "$LOCAL/gesta.pid" "$LOCAL/postgres-url"
+"$HERE/postgres.sh" reset run-kafka
+"$HERE/kafka.sh" reset run-kafka
+rm -rf "$LOCAL/data" "$LOCAL/run-kafka" "$LOCAL/run.pid" "$LOCAL/gesta.pid" "$LOCAL/postgres-url"
 say "removed the log and the read models of this checkout${GESTA_POSTGRES_URL:+ (not what is in the server of GESTA_POSTGRES_URL)}${GESTA_KAFKA_BROKERS:+ (not what is in the brokers of GESTA_KAFKA_BROKERS)}"

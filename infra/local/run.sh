@@ -5,12 +5,16 @@
 # shellcheck source=infra/local/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# shellcheck source=infra/local/run-kafka.sh
+. "$HERE/run-kafka.sh"
+
 STEPS=4
 GESTA_STOP_SECONDS=2 # gesta dev ends itself before that; Postgres has the rest of the 5 s
 RUN_PID_FILE=$LOCAL/run.pid
 GESTA_PID_FILE=$LOCAL/gesta.pid
 POSTGRES_JOB=
 FOREGROUND_JOB=
+INSTANCE= # of Postgres; read models belong to one log, so a log on Kafka has its own
 
 # Every part started here leads a process group of its own, so the terminal's Ctrl-C reaches only this script,
 # and each part gets exactly one signal, in order.
@@ -20,8 +24,9 @@ finish() {
     local code=$?
     trap '' INT TERM HUP USR1
     [ -z "$FOREGROUND_JOB" ] || stop_group "$FOREGROUND_JOB" "$GESTA_STOP_SECONDS"
+    [ "${LOG:-}" != kafka ] || stop_roles
     [ -z "$POSTGRES_JOB" ] || stop_group "$POSTGRES_JOB" 1
-    "$HERE/postgres.sh" stop || true
+    "$HERE/postgres.sh" stop $INSTANCE || true
     rm -f "$RUN_PID_FILE" "$GESTA_PID_FILE" "$LOCAL/postgres-url"
     exit "$code"
 }
@@ -45,7 +50,8 @@ check_settings() {
     resolve_repo
     case ${LOG:-embedded} in
     embedded) ;;
-    *) die "LOG=$LOG is not known; the log is embedded for now: leave LOG out" ;;
+    kafka) INSTANCE=run-kafka ;;
+    *) die "LOG=$LOG is not known; the log is embedded (leave LOG out) or on Kafka (LOG=kafka)" ;;
     esac
     case ${ONCE:-} in '' | 0 | 1) ;; *) die "ONCE=$ONCE is not known; ONCE=1 ends after the job" ;; esac
 }
@@ -58,11 +64,12 @@ claim_checkout() {
     if runs_as "$other" infra/local/run.sh; then
         die "Gesta already runs from this checkout (process $other); end it there with Ctrl-C, or: kill $other"
     fi
-    gesta=$(cat "$GESTA_PID_FILE" 2>/dev/null || true)
-    if runs_as "$gesta" /debug/gesta; then
-        say "ending process $gesta, left behind by a run that was killed"
-        stop_group "$gesta" "$GESTA_STOP_SECONDS"
-    fi
+    for gesta in $(cat "$GESTA_PID_FILE" 2>/dev/null || true); do
+        if runs_as "$gesta" /debug/gesta; then
+            say "ending process $gesta, left behind by a run that was killed"
+            stop_group "$gesta" "$GESTA_STOP_SECONDS"
+        fi
+    done
     echo $$ >"$RUN_PID_FILE"
 }
 
@@ -73,7 +80,7 @@ start_postgres() {
     fi
     step 2 $STEPS "Postgres 16 with pgvector, in the background (first time about 10 s, then 1 s)"
     rm -f "$LOCAL/postgres-url"
-    ("$HERE/postgres.sh" start >"$LOCAL/postgres-url" || kill -USR1 $$) </dev/null &
+    ("$HERE/postgres.sh" start $INSTANCE >"$LOCAL/postgres-url" || kill -USR1 $$) </dev/null &
     POSTGRES_JOB=$!
 }
 
@@ -122,9 +129,15 @@ main() {
     trap interrupted INT TERM HUP
     trap 'exit 1' USR1
     start_postgres
+    [ "${LOG:-}" != kafka ] || start_kafka
     build
     await_postgres
-    run_gesta
+    if [ "${LOG:-}" = kafka ]; then
+        await_kafka
+        run_roles
+    else
+        run_gesta
+    fi
 }
 
 main
