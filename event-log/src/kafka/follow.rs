@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 
 use super::client::Consumer;
 use super::message::stored;
-use super::remote::{ASK, Asked, Clients, Remote};
+use super::remote::{ASK, Clients, Remote};
 use crate::stored::Stored;
 
 /// How long the thread waits for a message before it looks whether it is still wanted.
@@ -46,6 +46,8 @@ pub(super) fn run(clients: Clients, remote: &Weak<Remote>) {
 struct State {
     /// Shards that were read to their end, by what the tail held then.
     read: std::collections::BTreeMap<u16, u64>,
+    /// Those of them that were behind at the last look.
+    stuck: std::collections::BTreeMap<u16, u64>,
     looked: Option<Instant>,
 }
 
@@ -76,21 +78,28 @@ impl State {
         }
     }
 
-    /// A shard that was read to its end although more must be there ends in offsets without records,
-    /// such as the marker of a foreign transaction: nobody is to wait for them.
+    /// A shard that was read to its end although more must be there may end in offsets without records, such as
+    /// the marker of a foreign transaction: nobody is to wait for them. What is merely late, at two looks in a row, is
+    /// told from that by reading it apart.
     fn pass_gaps(&mut self, remote: &Remote) {
         for (shard, came) in std::mem::take(&mut self.read) {
-            let stuck = came == remote.tail().next(shard) && came < remote.end(shard);
-            let asked = if stuck { remote.ask_end(shard) } else { continue };
-            if let Ok(Asked::Known(end)) = asked {
-                tracing::warn!(
-                    shard,
-                    came,
-                    end,
-                    "the shard ends in offsets without records; passing over them"
-                );
-                remote.tail().pass(shard, end.min(remote.end(shard)));
-                remote.tell(shard);
+            if came != remote.tail().next(shard) || came >= remote.end(shard) {
+                self.stuck.remove(&shard);
+                continue;
+            }
+            let again = self.stuck.insert(shard, came) == Some(came);
+            match if again { remote.empty_until(shard, came) } else { None } {
+                Some(end) => {
+                    tracing::warn!(
+                        shard,
+                        came,
+                        end,
+                        "the shard ends in offsets without records; passing over them"
+                    );
+                    remote.tail().pass(shard, end.min(remote.end(shard)));
+                    remote.tell(shard);
+                }
+                None => drop(self.read.insert(shard, came)),
             }
         }
     }

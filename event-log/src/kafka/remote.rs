@@ -215,9 +215,20 @@ impl Remote {
             Ok(_) => Err(ReadError::NoGenesis { shard }),
             Err(error) => {
                 tracing::warn!(shard, %error, "the brokers do not tell where the shard ends; asking again");
+                // What a broker that was just starting did not know, the client would believe for minutes.
+                if let Err(error) = self.clients.asker.inner().fetch_metadata(Some(&self.topic), ASK) {
+                    tracing::warn!(shard, %error, "the brokers do not tell of the topic either");
+                }
                 Ok(Asked::Away)
             }
         }
+    }
+
+    /// The end of `shard`, if no record stands from `from` to there as far as the brokers tell now; blocks.
+    pub(super) fn empty_until(&self, shard: u16, from: u64) -> Option<u64> {
+        let Ok(Asked::Known(end)) = self.ask_end(shard) else { return None };
+        let mut scan = self.scans.start(shard, from).ok()?;
+        scan.is_at_end(ASK).then_some(end)
     }
 
     /// Checks a cursor against the topic, and tells the shard's end; blocks.

@@ -81,6 +81,12 @@ impl Scan {
         (self.shard, self.next) == (shard, from)
     }
 
+    /// Whether the brokers say within `patience` that the shard ends here, and no record came before that.
+    pub(super) fn is_at_end(&mut self, patience: Duration) -> bool {
+        let polled = self.consumer.as_ref().and_then(|consumer| consumer.poll(patience));
+        matches!(polled, Some(Err(ClientError::PartitionEOF(_))))
+    }
+
     /// The next records: what comes within `patience`, at most `max`, not much more than `max_bytes`.
     pub(super) fn fetch(
         &mut self,

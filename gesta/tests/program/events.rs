@@ -84,7 +84,7 @@ async fn health_metrics_and_version_stand_on_the_second_port() {
     let parts = gesta.ready(true).await;
     assert_eq!(
         parts.as_object().unwrap().keys().collect::<Vec<_>>(),
-        ["commands", "postgres", "projections"]
+        ["commands", "log", "postgres", "projections"]
     );
     for path in ["/livez", "/startupz", "/version"] {
         assert_eq!(gesta.ops(path).await.0, 200, "{path}");
