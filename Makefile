@@ -4,7 +4,7 @@ export REPO ONCE LOG AREA BUGS MINUTES SEED
 .PHONY: help run test check generate bench bench-kafka chaos planted-bugs reset
 
 help:
-	@echo "make run       set everything up and show the main job   REPO=path of a repository, ONCE=1 ends after the job"
+	@echo "make run       set everything up and show the main job   REPO=path of a repository, ONCE=1 ends after the job, LOG=kafka"
 	@echo "make test      run every test against real parts         AREA=one part, such as event-log"
 	@echo "make check     format, lints, architecture, generated files"
 	@echo "make generate  write the generated files anew"

@@ -30,7 +30,7 @@ const FROZEN: Duration = Duration::from_millis(7_500);
 /// Longest answer that a client waits for; a frozen replica gives none.
 const ANSWER: Duration = Duration::from_secs(3);
 /// Longest run beyond its rounds.
-const LIMIT: Duration = Duration::from_secs(25 * 60);
+const LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// Time of a long run, `GESTA_CHAOS_MINUTES`; an ordinary one has so many rounds.
 fn asked() -> Option<Duration> {
