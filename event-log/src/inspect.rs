@@ -4,13 +4,10 @@ use serde::Serialize;
 
 use crate::cursor::Cursor;
 use crate::embedded::ShardReport;
-use crate::handle::{Log, blocking};
+use crate::handle::Log;
 use crate::reader::ReadError;
 use crate::rule_f::{self, Header, Verdict};
 use crate::source::Place;
-
-/// Records looked at per step.
-const STEP_RECORDS: usize = 1_000;
 
 /// A record that does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,15 +55,7 @@ impl Log {
         let mut cursor = Cursor::beginning(self.genesis(), shard);
         let (mut place, mut counted_void, mut unreadable) = (Place::default(), 0, None);
         'reading: loop {
-            self.source.arrive(&cursor).await?;
-            let source = self.source.clone();
-            let (kept, records) = blocking(move || {
-                let records = source.read(&mut place, &cursor, STEP_RECORDS);
-                (place, records)
-            })
-            .await;
-            place = kept;
-            let Some(records) = records? else { continue };
+            let records = self.source.step(&mut place, cursor).await?;
             if records.is_empty() {
                 break;
             }

@@ -16,7 +16,7 @@ use crate::record::{ClaimValue, Genesis};
 use crate::rule_f::Header;
 use crate::stored::Stored;
 
-/// Records looked at per step when a claim is prepared or read back.
+/// Records looked at per step when a claim is looked for, prepared or read back, and when a shard is inspected.
 const STEP_RECORDS: usize = 1_000;
 
 /// The backends.
@@ -156,6 +156,27 @@ impl Source {
         Ok((read.cursor, read.last_at.or(last_at)))
     }
 
+    /// The next records at `cursor`, void ones too, as soon as those come that must be there; none at the end.
+    pub(crate) async fn step(
+        &self,
+        place: &mut Place,
+        cursor: Cursor,
+    ) -> Result<Vec<Arc<Stored>>, ReadError> {
+        loop {
+            self.arrive(&cursor).await?;
+            let (source, mut kept) = (self.clone(), std::mem::take(place));
+            let (kept, records) = blocking(move || {
+                let records = source.read(&mut kept, &cursor, STEP_RECORDS);
+                (kept, records)
+            })
+            .await;
+            *place = kept;
+            if let Some(records) = records? {
+                return Ok(records);
+            }
+        }
+    }
+
     /// The claim that opened the epoch of `cursor`, if it stands from `cursor` on, below offset `below`.
     pub(crate) async fn find_claim(
         &self,
@@ -164,15 +185,7 @@ impl Source {
     ) -> Result<Option<ClaimValue>, ReadError> {
         let mut place = Place::default();
         while cursor.next_offset < below {
-            self.arrive(&cursor).await?;
-            let source = self.clone();
-            let (kept, records) = blocking(move || {
-                let records = source.read(&mut place, &cursor, STEP_RECORDS);
-                (place, records)
-            })
-            .await;
-            place = kept;
-            let Some(records) = records? else { continue };
+            let records = self.step(&mut place, cursor).await?;
             if records.is_empty() {
                 break;
             }
