@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use crate::equality::long;
-use crate::fixture::{DEADLINE, Fixture, Running};
+use crate::fixture::{Fixture, Running, until};
 use crate::history::Step;
 use crate::table::{assert_equal, dump};
 
@@ -42,15 +42,6 @@ async fn letters(pool: &PgPool) -> Vec<Letter> {
     let sql = "SELECT projection, stream, version, kind, state, attempts FROM gesta.dead_letters \
          ORDER BY projection, log_offset, event_index";
     sqlx::query_as(sql).fetch_all(pool).await.unwrap()
-}
-
-async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
-    let holding = async {
-        while !holds().await {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, holding).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
 async fn execute(pool: &PgPool, sql: &'static str) {

@@ -159,3 +159,13 @@ impl Drop for Running {
         self.task.abort();
     }
 }
+
+/// Looks again and again until `holds`; the test fails when that takes too long.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let holding = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, holding).await.unwrap_or_else(|_| panic!("{what}"));
+}

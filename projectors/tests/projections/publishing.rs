@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::equality::long;
-use crate::fixture::{DEADLINE, Fixture, Running};
+use crate::fixture::{DEADLINE, Fixture, Running, until};
 use crate::history::Step;
 
 /// Public topics of their own.
@@ -75,12 +75,7 @@ async fn an_undecodable_event_stops_the_publisher() {
         let row: (String, Option<String>, i64, i64) = row.unwrap();
         row
     };
-    let shown = async {
-        while stored().await.0 != "stopped" {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, shown).await.expect("the table says that it stopped");
+    until("the table says that it stopped", async || stored().await.0 == "stopped").await;
     let (_, stored_error, next, applied) = stored().await;
     assert_eq!((stored_error, u64::try_from(next).unwrap()), (Some(error), at));
     assert_eq!(usize::try_from(applied).unwrap(), events);
@@ -125,12 +120,7 @@ async fn a_crash_before_the_cursor_moves_repeats_and_loses_nothing() {
     sqlx::raw_sql(hold).execute(&mut holder).await.unwrap();
     fixture.append(&steps).await;
     let running = fixture.start(Options { publish: Some(publish.clone()), ..Options::default() });
-    let sent = async {
-        while published(&publish).is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, sent).await.expect("events come before the cursor moves");
+    until("events come before the cursor moves", async || !published(&publish).is_empty()).await;
     drop(running);
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
     projectors::run(fixture.log.clone(), fixture.pool.clone(), options, cancel()).await.unwrap();
