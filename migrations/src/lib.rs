@@ -18,6 +18,7 @@ pub mod table;
 mod task_attempts;
 mod task_list;
 pub mod trace;
+mod transaction;
 
 pub use agent_list::{AGENT_LIST, AgentListRow};
 pub use dead_letters::DeadLettersRow;
@@ -32,6 +33,7 @@ pub use roles::{projector_pool, query_pool};
 pub use state_transitions::{STATE_TRANSITIONS, StateTransitionsRow};
 pub use task_attempts::{TASK_ATTEMPTS, TaskAttemptsRow};
 pub use task_list::{KEEP_FAILED, KEEP_SUCCEEDED, RECENTLY_ENDED_SQL, TASK_LIST, TaskListRow};
+pub use transaction::begin;
 
 /// Every table of a generation, in the order in which a transaction writes them.
 #[must_use]

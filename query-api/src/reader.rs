@@ -81,7 +81,7 @@ impl Reader {
     }
 
     async fn begin(&self) -> Result<Tx, Problem> {
-        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut tx = migrations::begin(&self.pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         // Local to the transaction: a pooled connection cannot carry one tenant's setting to another.
         sqlx::query("SELECT set_config('gesta.tenant', $1, true), set_config('statement_timeout', $2, true)")
             .bind(self.tenant.as_str())

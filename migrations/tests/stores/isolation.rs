@@ -31,7 +31,7 @@ async fn count(conn: &mut PgConnection, relation: &str) -> i64 {
 }
 
 async fn seen(pool: &PgPool, tenant: Option<&str>) -> Vec<(String, i64)> {
-    let mut tx = pool.begin().await.unwrap();
+    let mut tx = migrations::begin(pool, "BEGIN").await.unwrap();
     if let Some(tenant) = tenant {
         sqlx::query("SELECT set_config('gesta.tenant', $1, true)")
             .bind(tenant)
@@ -94,7 +94,7 @@ async fn the_query_role_writes_nothing() {
     statements.push("UPDATE gesta.generations SET state = 'retired'".into());
     statements.push("CREATE TABLE gesta.mine (x integer)".into());
     for sql in statements {
-        let mut tx = pool.begin().await.unwrap();
+        let mut tx = migrations::begin(&pool, "BEGIN").await.unwrap();
         sqlx::query("SELECT set_config('gesta.tenant', 'acme', true)").execute(&mut *tx).await.unwrap();
         let refused = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut *tx).await;
         assert!(refused.is_err(), "{sql}");

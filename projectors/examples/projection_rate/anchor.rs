@@ -86,7 +86,7 @@ async fn apply_shard(mut reader: Reader, pool: PgPool) -> Result<Reader> {
     loop {
         let counted = reader.next(TRANSACTION_EVENTS).await?;
         let Some(last) = counted.last() else { return Ok(reader) };
-        let mut tx = pool.begin().await?;
+        let mut tx = migrations::begin(&pool, "BEGIN").await?;
         for record in &counted {
             let Content::Commit(commit) = &record.content else { continue };
             let shard = reader.cursor().shard;

@@ -194,7 +194,7 @@ impl Runner<'_> {
             events: vec![i64::try_from(batch.events.len()).unwrap_or(i64::MAX)],
         };
         let _permit = self.context.mover.acquire().await.expect("nobody closes it");
-        let mut tx = self.context.pool.begin().await?;
+        let mut tx = migrations::begin(&self.context.pool, "BEGIN").await?;
         // A crash may lose the last moves of the cursor; then events are published again.
         sqlx::raw_sql("SET LOCAL synchronous_commit = off").execute(&mut *tx).await?;
         if !store::advance_quietly(&mut tx, &marks).await? {

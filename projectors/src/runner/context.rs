@@ -34,7 +34,7 @@ impl Context {
     pub(crate) async fn commit(&self, batch: Prepared) -> Result<Marks, Failure> {
         let _permit = self.writers.acquire().await.expect("nobody closes it");
         let begun = Instant::now();
-        let mut tx = self.source.pool.begin().await?;
+        let mut tx = migrations::begin(&self.source.pool, "BEGIN").await?;
         if !store::advance(&mut tx, &batch.marks).await? {
             tx.rollback().await?;
             return Err(Failure::Lost);

@@ -86,7 +86,7 @@ async fn sequence(
         }
         Err(failure) if !stage.is_empty() => {
             // Which of them it was is not known: the first one says it.
-            let mut tx = context.source.pool.begin().await?;
+            let mut tx = migrations::begin(&context.source.pool, "BEGIN").await?;
             store::refused(&mut tx, head, &(stage, cut(failure.to_string()))).await?;
             tx.commit().await?;
             Err(Failure::Lost)
@@ -117,7 +117,7 @@ async fn apply(
     refusal: Option<(&DeadLettersRow, &Cause)>,
 ) -> Result<(), Failure> {
     let _permit = context.writers.acquire().await.expect("nobody closes it");
-    let mut tx = context.source.pool.begin().await?;
+    let mut tx = migrations::begin(&context.source.pool, "BEGIN").await?;
     let (names, version) = (reading.unit.names(), reading.parked.version);
     let events = applied.len() as u64;
     if !store::release(&mut tx, context.generation, names, cursor, version, events).await? {

@@ -23,7 +23,7 @@ pub(crate) async fn rewind(
 ) -> Result<(), sqlx::Error> {
     let sql = "UPDATE gesta.projections SET cursor = $4, log_generation = $5, next_offset = 0, last_event_at = NULL, \
          updated_at = now() WHERE name = $1 AND generation = $2 AND shard = $3";
-    let mut tx = pool.begin().await?;
+    let mut tx = migrations::begin(pool, "BEGIN").await?;
     for start in starts {
         let query = sqlx::query(sql).bind(name).bind(generation).bind(i32::from(start.shard));
         query.bind(Json(start)).bind(i64::from(start.generation)).execute(&mut *tx).await?;

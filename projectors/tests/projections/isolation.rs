@@ -20,7 +20,7 @@ async fn each_tenant_sees_its_own_rows() {
             .unwrap();
         let mut seen = 0;
         for tenant in ["acme", "zeta", "nobody", ""] {
-            let mut tx = pool.begin().await.unwrap();
+            let mut tx = migrations::begin(&pool, "BEGIN").await.unwrap();
             sqlx::query("SELECT set_config('gesta.tenant', $1, true)")
                 .bind(tenant)
                 .execute(&mut *tx)

@@ -12,7 +12,7 @@ async fn a_queue_shows_its_last_ended_tasks() {
     fixture.append(&long(90, 2_500)).await;
     fixture.catch_up().await;
     let pool = query_pool(&fixture.url, 1).unwrap();
-    let mut tx = pool.begin().await.unwrap();
+    let mut tx = migrations::begin(&pool, "BEGIN").await.unwrap();
     sqlx::query("SELECT set_config('gesta.tenant', 'acme', true)").execute(&mut *tx).await.unwrap();
     let query = sqlx::query_as(RECENTLY_ENDED_SQL).bind("acme").bind("default").bind(1_i64).bind(4_i64);
     let shown: Vec<TaskListRow> = query.fetch_all(&mut *tx).await.unwrap();
