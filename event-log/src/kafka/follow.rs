@@ -1,6 +1,7 @@
 //! The thread that follows all shards of the topic and feeds the tail.
 
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
@@ -49,10 +50,47 @@ struct State {
     /// Those of them that were behind at the last look.
     stuck: std::collections::BTreeMap<u16, u64>,
     looked: Option<Instant>,
+    scan: Option<GapScan>,
+    /// The shard that was read apart last.
+    last: Option<u16>,
+}
+
+/// A shard is read apart from where the tail ends; gives where it ends if no record stands before that.
+struct GapScan {
+    shard: u16,
+    came: u64,
+    thread: JoinHandle<Option<u64>>,
+}
+
+impl GapScan {
+    /// On a thread of its own, because brokers that are away keep it waiting.
+    fn begin(remote: &Arc<Remote>, shard: u16, came: u64) -> Option<Self> {
+        let remote = Arc::clone(remote);
+        let thread = std::thread::Builder::new().name("gesta-log-gap".into());
+        let thread = thread.spawn(move || remote.empty_until(shard, came));
+        thread
+            .inspect_err(|error| tracing::warn!(shard, %error, "no thread to read the shard apart"))
+            .ok()
+            .map(|thread| Self { shard, came, thread })
+    }
+
+    /// Passes over what holds no records, unless something came meanwhile.
+    fn end(self, remote: &Remote) {
+        let Self { shard, came, thread } = self;
+        let Ok(Some(end)) = thread.join() else { return };
+        let mut tail = remote.tail();
+        if tail.next(shard) != came {
+            return;
+        }
+        tracing::warn!(shard, came, end, "the shard ends in offsets without records; passing over them");
+        tail.pass(shard, end.min(remote.end(shard)));
+        drop(tail);
+        remote.tell(shard);
+    }
 }
 
 impl State {
-    fn step(&mut self, remote: &Remote) {
+    fn step(&mut self, remote: &Arc<Remote>) {
         let mut messages = Vec::new();
         let mut wait = WAIT;
         while messages.len() < BURST {
@@ -72,6 +110,9 @@ impl State {
             wait = Duration::ZERO;
         }
         take(remote, messages);
+        if let Some(scan) = self.scan.take_if(|scan| scan.thread.is_finished()) {
+            scan.end(remote);
+        }
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
             self.looked = Some(Instant::now());
             self.pass_gaps(remote);
@@ -80,27 +121,24 @@ impl State {
 
     /// A shard that was read to its end although more must be there may end in offsets without records, such as
     /// the marker of a foreign transaction: nobody is to wait for them. What is merely late, at two looks in a row, is
-    /// told from that by reading it apart.
-    fn pass_gaps(&mut self, remote: &Remote) {
+    /// told from that by reading it apart, one shard after the other.
+    fn pass_gaps(&mut self, remote: &Arc<Remote>) {
+        let mut due = Vec::new();
         for (shard, came) in std::mem::take(&mut self.read) {
             if came != remote.tail().next(shard) || came >= remote.end(shard) {
                 self.stuck.remove(&shard);
                 continue;
             }
-            let again = self.stuck.insert(shard, came) == Some(came);
-            match if again { remote.empty_until(shard, came) } else { None } {
-                Some(end) => {
-                    tracing::warn!(
-                        shard,
-                        came,
-                        end,
-                        "the shard ends in offsets without records; passing over them"
-                    );
-                    remote.tail().pass(shard, end.min(remote.end(shard)));
-                    remote.tell(shard);
-                }
-                None => drop(self.read.insert(shard, came)),
+            self.read.insert(shard, came);
+            if self.stuck.insert(shard, came) == Some(came) {
+                due.push((shard, came));
             }
+        }
+        if self.scan.is_none() {
+            let next = due.iter().find(|(shard, _)| self.last.is_none_or(|last| *shard > last));
+            let Some((shard, came)) = next.or(due.first()).copied() else { return };
+            self.last = Some(shard);
+            self.scan = GapScan::begin(remote, shard, came);
         }
     }
 }

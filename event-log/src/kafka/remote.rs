@@ -159,6 +159,13 @@ impl Remote {
         if let Some(first) = records.first().filter(|record| record.offset == 0) {
             self.check_genesis(shard, first)?;
         }
+        // The tail began behind offsets without records.
+        if records.is_empty()
+            && place.as_ref().is_some_and(Scan::ended)
+            && let Some(end) = self.empty_until(shard, from)
+        {
+            self.tail().begin_at(shard, from, end);
+        }
         Ok(Some(records).filter(|records| !records.is_empty()))
     }
 

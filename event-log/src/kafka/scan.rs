@@ -55,6 +55,8 @@ pub(crate) struct Scan {
     shard: u16,
     /// Offset of the next record.
     next: u64,
+    /// Whether the brokers said last that the shard ends here.
+    ended: bool,
 }
 
 impl Scans {
@@ -71,7 +73,7 @@ impl Scans {
         let offset = Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX));
         places.add_partition_offset(&self.topic, i32::from(shard), offset)?;
         consumer.assign(&places)?;
-        Ok(Scan { consumer: Some(consumer), shard, next: from })
+        Ok(Scan { consumer: Some(consumer), shard, next: from, ended: false })
     }
 }
 
@@ -79,6 +81,11 @@ impl Scan {
     /// Whether this scan goes on at `from` of `shard`.
     pub(super) fn stands_at(&self, shard: u16, from: u64) -> bool {
         (self.shard, self.next) == (shard, from)
+    }
+
+    /// Whether the brokers said, when it was last asked for records, that the shard ends here.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
     }
 
     /// Whether the brokers say within `patience` that the shard ends here, and no record came before that.
@@ -96,6 +103,7 @@ impl Scan {
     ) -> KafkaResult<Vec<Arc<Stored>>> {
         let Some(consumer) = &self.consumer else { return Err(ClientError::Canceled) };
         let (mut records, mut bytes) = (Vec::new(), 0);
+        self.ended = false;
         while records.len() < max && bytes < max_bytes {
             let wait = if records.is_empty() { patience } else { Duration::ZERO };
             match consumer.poll(wait) {
@@ -106,7 +114,10 @@ impl Scan {
                     bytes += record.value.len();
                     records.push(Arc::new(record));
                 }
-                Some(Err(ClientError::PartitionEOF(_))) => break,
+                Some(Err(ClientError::PartitionEOF(_))) => {
+                    self.ended = true;
+                    break;
+                }
                 Some(Err(_)) if !records.is_empty() => break,
                 Some(Err(error)) => return Err(error),
             }

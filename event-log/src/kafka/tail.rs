@@ -87,6 +87,14 @@ impl Tail {
         held.next = held.next.max(end);
     }
 
+    /// No records stand from `from` to `end`: nothing of it has to be fetched.
+    pub(super) fn begin_at(&mut self, shard: u16, from: u64, end: u64) {
+        let held = &mut self.shards[usize::from(shard)];
+        if held.start <= end {
+            held.start = held.start.min(from);
+        }
+    }
+
     /// Nothing of `shard` is read any more: it is damaged.
     pub(super) fn fail(&mut self, shard: u16, failure: ReadError) {
         self.shards[usize::from(shard)].failure.get_or_insert(failure);
@@ -152,6 +160,12 @@ mod tests {
         assert_eq!((offsets(&evicted), lies(&tail, 5)), (vec![5], Some(Lies::Before)));
         tail.pass(0, 12);
         assert_eq!((lies(&tail, 11), tail.next(0)), (Some(Lies::Beyond), 12), "nothing there to be read");
+        tail.begin_at(1, 0, 0);
+        tail.begin_at(0, 3, 4);
+        assert_eq!(lies(&tail, 3), Some(Lies::Before), "6 may hold a record");
+        tail.begin_at(0, 3, 6);
+        assert_eq!((lies(&tail, 2), lies(&tail, 3)), (Some(Lies::Before), Some(Lies::Within)));
+        assert_eq!(offsets(&tail.get(0, 3, 1, 1_000)), [6]);
         tail.fail(0, ReadError::NoGenesis { shard: 0 });
         assert!(tail.lies(0, 6).is_err() && tail.lies(1, 0).is_ok());
     }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use event_log::{ClaimError, Fence, Kind, Log, ReadError, Start};
+use event_log::{ClaimError, Counted, Fence, Kind, Log, ReadError, Start};
 use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::scenarios::Rise;
 use super::support::{append, claim, commits, cursor, numbers, record};
-use super::topic::Topic;
+use super::topic::{PATIENCE, Topic};
 
 /// Fence and value of a record of somebody else.
 type Foreign<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
@@ -67,6 +67,53 @@ async fn foreign_records_on_the_topic() {
     let mut owner = claim(&log, 0).await.ownership;
     append(&log, &mut owner, [3]).await;
     assert_eq!(commits(&topic.log().await, 0).await, [1, 2, 3], "the second landed and counts");
+}
+
+/// Everything that counts in shard 0, read to what is the end by then; fails where a reader waits for more.
+async fn read_up(log: &Log, start: Start) -> Vec<Counted> {
+    let read = async {
+        let mut reader = log.reader(start).await.unwrap();
+        let mut counted = Vec::new();
+        loop {
+            let more = reader.next(100).await.unwrap();
+            if more.is_empty() {
+                return counted;
+            }
+            counted.extend(more);
+        }
+    };
+    tokio::time::timeout(PATIENCE, read).await.expect("a reader waits for what never comes")
+}
+
+/// PLAT-1, PLAT-6: where a shard ends in the marker of somebody else's transaction, an offset without a record,
+/// nobody waits for it: neither who follows the shard, nor who opens it then, nor a claim.
+#[tokio::test]
+async fn the_marker_of_a_foreign_transaction_is_passed_over() {
+    let (topic, log) = initialised().await;
+    let mut owner = claim(&log, 0).await.ownership;
+    append(&log, &mut owner, [1]).await;
+    let mut expected = vec![1];
+    for (committed, next) in [(true, 2), (false, 3)] {
+        let stood = cursor(&log, 0).await;
+        topic.foreign_transaction(0, committed);
+        assert_eq!(numbers(&read_up(&log, Start::Cursor(stood)).await), [0; 0]);
+        assert_eq!(log.end(0), stood.next_offset + 2, "a record and the marker");
+        let newcomer = topic.log().await;
+        for start in [Start::Beginning(0), Start::Cursor(stood)] {
+            for log in [&log, &newcomer] {
+                let from = if matches!(start, Start::Cursor(_)) { expected.len() } else { 0 };
+                assert_eq!(numbers(&read_up(log, start).await), expected[from..]);
+            }
+        }
+        let claimer = if committed { &log } else { &newcomer };
+        let claiming = tokio::time::timeout(PATIENCE, claim(claimer, 0));
+        owner = claiming.await.expect("a claim waits for what never comes").ownership;
+        append(claimer, &mut owner, [next]).await;
+        expected.push(next);
+        for log in [&log, &newcomer, &topic.log().await] {
+            assert_eq!(commits(log, 0).await, expected);
+        }
+    }
 }
 
 /// PLAT-1, PLAT-28: a record of the owner that this release cannot read stops its readers, by name.

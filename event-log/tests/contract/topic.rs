@@ -77,6 +77,34 @@ impl Topic {
     /// Appends a record of somebody else.
     pub(crate) fn foreign(&self, shard: u16, fence: Option<&[u8]>, value: Option<&[u8]>) {
         let producer: BaseProducer = self.config().set("acks", "all").create().unwrap();
+        self.send(&producer, shard, fence, value);
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Appends a record of somebody else's transaction, and behind it the marker of the transaction's end, which
+    /// takes an offset and is given to no consumer.
+    pub(crate) fn foreign_transaction(&self, shard: u16, committed: bool) {
+        let producer: BaseProducer = self.config().set("transactional.id", &self.name).create().unwrap();
+        let end = || producer.client().fetch_watermarks(&self.name, i32::from(shard), PATIENCE).unwrap().1;
+        let before = end();
+        producer.init_transactions(PATIENCE).unwrap();
+        producer.begin_transaction().unwrap();
+        self.send(&producer, shard, None, Some(b"of a transaction"));
+        if committed {
+            producer.commit_transaction(PATIENCE).unwrap();
+        } else {
+            producer.flush(PATIENCE).unwrap();
+            producer.abort_transaction(PATIENCE).unwrap();
+        }
+        // It is written a moment after the brokers answered.
+        let started = Instant::now();
+        while end() < before + 2 {
+            assert!(started.elapsed() < PATIENCE, "no marker came");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn send(&self, producer: &BaseProducer, shard: u16, fence: Option<&[u8]>, value: Option<&[u8]>) {
         let mut record = BaseRecord::<str, [u8]>::to(&self.name).partition(i32::from(shard)).key("foreign");
         if let Some(value) = value {
             record = record.payload(value);
@@ -89,7 +117,6 @@ impl Topic {
             );
         }
         producer.send(record).map_err(|(error, _)| error).unwrap();
-        producer.flush(PATIENCE).unwrap();
     }
 
     async fn delete(&self) {
