@@ -2,15 +2,24 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::DeliveryResult;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
 
+use super::message::appended_at;
 use crate::handle::AppendError;
 
-/// What becomes of a batch.
-pub(super) type Answer = Result<Vec<u64>, AppendError>;
+/// What becomes of a batch: the place of every record.
+pub(super) type Answer = Result<Vec<Place>, AppendError>;
+
+/// Where the log put a record, and when, by its clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) offset: u64,
+    pub(super) appended_at: Option<DateTime<Utc>>,
+}
 
 /// One batch, shared by its records. The next batch of the shard goes when the last of them is done with.
 #[derive(Debug)]
@@ -24,7 +33,7 @@ pub(super) struct Batch {
 #[derive(Debug)]
 struct Reports {
     /// Per record, once reported.
-    offsets: Vec<Option<u64>>,
+    places: Vec<Option<Place>>,
     left: usize,
     problem: Option<AppendError>,
     answer: Option<oneshot::Sender<Answer>>,
@@ -47,7 +56,7 @@ impl Batch {
     ) -> (Arc<Self>, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
         let reports =
-            Reports { offsets: vec![None; records], left: records, problem: None, answer: Some(answer) };
+            Reports { places: vec![None; records], left: records, problem: None, answer: Some(answer) };
         let batch = Self { shard, reports: Mutex::new(reports), _turn: turn, _share: share };
         (Arc::new(batch), answered)
     }
@@ -62,23 +71,24 @@ impl Delivery {
     /// Takes the report of the record.
     pub(super) fn report(self, result: &DeliveryResult<'_>) {
         let outcome = match result {
-            Ok(message) => u64::try_from(message.offset()).map_err(|_| {
+            Ok(message) => match u64::try_from(message.offset()) {
+                Ok(offset) => Ok(Place { offset, appended_at: appended_at(message) }),
                 // The broker's answer to a duplicate, for example.
-                self.unconfirmed("the broker reported no offset".to_owned())
-            }),
+                Err(_) => Err(self.unconfirmed("the broker reported no offset".to_owned())),
+            },
             Err((error, _)) => Err(self.refused(error)),
         };
         let mut reports = self.batch.reports.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
-            Ok(offset) => reports.offsets[self.index] = Some(offset),
+            Ok(place) => reports.places[self.index] = Some(place),
             Err(problem) => reports.problem = reports.problem.take().or(Some(problem)),
         }
         reports.left -= 1;
         if reports.left > 0 {
             return;
         }
-        let offsets = reports.offsets.iter().copied().flatten().collect();
-        let answer = reports.problem.take().map_or(Ok(offsets), Err);
+        let places = reports.places.iter().copied().flatten().collect();
+        let answer = reports.problem.take().map_or(Ok(places), Err);
         if let Some(waiting) = reports.answer.take() {
             // The appender may have gone; what became of the records is in the log.
             let _ = waiting.send(answer);
@@ -91,7 +101,7 @@ impl Delivery {
 
     /// A record that is alone in its batch and too large for the topic was certainly not written.
     fn refused(&self, error: &ClientError) -> AppendError {
-        let alone = self.batch.reports.lock().unwrap_or_else(PoisonError::into_inner).offsets.len() == 1;
+        let alone = self.batch.reports.lock().unwrap_or_else(PoisonError::into_inner).places.len() == 1;
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) if alone => AppendError::TooLarge {
                 what: "a record for the topic's max.message.bytes",

@@ -12,6 +12,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 
 use super::client::Consumer;
 use super::message::stored;
+use super::own::Own;
 use super::remote::{ASK, Clients, Remote};
 use crate::stored::Stored;
 
@@ -53,6 +54,7 @@ struct State {
     scan: Option<GapScan>,
     /// The shard that was read apart last.
     last: Option<u16>,
+    own: Own,
 }
 
 /// A shard is read apart from where the tail ends; gives where it ends if no record stands before that.
@@ -113,8 +115,10 @@ impl State {
         if let Some(scan) = self.scan.take_if(|scan| scan.thread.is_finished()) {
             scan.end(remote);
         }
+        self.own.yield_to_others(remote);
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
             self.looked = Some(Instant::now());
+            self.own.look(remote);
             self.pass_gaps(remote);
         }
     }

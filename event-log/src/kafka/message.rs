@@ -1,7 +1,7 @@
 //! Messages of Kafka as records of the log.
 
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
 use crate::rule_f::Header;
@@ -19,8 +19,12 @@ pub(super) fn stored(message: &BorrowedMessage<'_>) -> Option<Stored> {
     });
     let header = Header::parse(fence.unwrap_or_default());
     let value = Bytes::copy_from_slice(message.payload().unwrap_or_default());
-    let appended_at = message.timestamp().to_millis().and_then(DateTime::from_timestamp_millis);
     let mut stored = Stored::new(offset, header, value);
-    stored.appended_at = appended_at;
+    stored.appended_at = appended_at(message);
     Some(stored)
+}
+
+/// When the log appended a message, by its clock, if the message tells.
+pub(super) fn appended_at(message: &BorrowedMessage<'_>) -> Option<DateTime<Utc>> {
+    message.timestamp().to_millis().and_then(DateTime::from_timestamp_millis)
 }

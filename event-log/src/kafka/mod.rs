@@ -14,6 +14,7 @@ mod group;
 mod message;
 mod open;
 mod options;
+mod own;
 mod producer;
 mod publish;
 mod remote;
@@ -106,10 +107,9 @@ impl Kafka {
     }
 
     pub(crate) async fn append(&self, shard: u16, records: Vec<Record>) -> Result<Vec<u64>, AppendError> {
-        let offsets = self.writer.append(shard, records).await?;
-        if let Some(last) = offsets.iter().max() {
-            self.remote.reached(shard, last + 1);
-        }
+        let places = self.writer.append(shard, &records).await?;
+        let offsets = places.iter().map(|place| place.offset).collect();
+        self.remote.appended(shard, records, &places);
         Ok(offsets)
     }
 

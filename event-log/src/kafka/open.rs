@@ -106,7 +106,7 @@ impl Opening {
     fn written(&self, writer: &Writer, shard: u16, genesis: &Genesis) -> Result<Genesis, KafkaError> {
         let mut end = self.end(shard)?;
         if end == 0 {
-            runtime(writer.append(shard, vec![genesis.record()]))?;
+            runtime(writer.append(shard, &[genesis.record()]))?;
             end = self.end(shard)?;
         }
         let found = self.first(shard, end)?;

@@ -1,5 +1,6 @@
 //! What one process knows of the topic: its tail, its ends, and how to ask the brokers for more.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use rdkafka::admin::AdminClient;
 use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode};
 use tokio::sync::watch;
 
+use super::batch::Place;
 use super::client::{Consumer, Context};
 use super::scan::{Scan, Scans};
 use super::tail::{Lies, Tail};
@@ -14,7 +16,7 @@ use crate::cursor::Cursor;
 use crate::fence::Kind;
 use crate::handle::check_cursor;
 use crate::reader::{Content, MAX_STEP_BYTES, ReadError};
-use crate::record::Genesis;
+use crate::record::{Genesis, Record};
 use crate::stored::Stored;
 
 /// How long one question to the brokers may take before it is asked again.
@@ -34,6 +36,8 @@ pub(super) struct Remote {
     ends: Vec<watch::Sender<u64>>,
     /// Next offsets: what came.
     came: Vec<watch::Sender<u64>>,
+    /// Records that came from this process itself.
+    own: Vec<AtomicU64>,
 }
 
 /// The clients that live as long as the log. The thread that follows has them too and outlives
@@ -71,7 +75,8 @@ impl Remote {
     ) -> Self {
         let senders = || ends.iter().map(|end| watch::Sender::new(*end)).collect();
         let tail = Mutex::new(Tail::new(ends, tail_bytes));
-        Self { genesis, topic, clients, scans, tail, ends: senders(), came: senders() }
+        let own = ends.iter().map(|_| AtomicU64::default()).collect();
+        Self { genesis, topic, clients, scans, tail, ends: senders(), came: senders(), own }
     }
 
     pub(super) fn tail(&self) -> MutexGuard<'_, Tail> {
@@ -91,6 +96,29 @@ impl Remote {
         let next = self.tail().next(shard);
         self.came[usize::from(shard)].send_replace(next);
         self.reached(shard, next);
+    }
+
+    /// Takes what this process appended as come, if it follows without a gap what came: then nobody has to fetch it.
+    pub(super) fn appended(&self, shard: u16, records: Vec<Record>, places: &[Place]) {
+        let (mut evicted, mut tail) = (Vec::new(), self.tail());
+        for (record, place) in records.into_iter().zip(places) {
+            if place.offset == tail.next(shard) {
+                let mut stored = Stored::of(place.offset, record);
+                stored.appended_at = place.appended_at;
+                tail.push(shard, Arc::new(stored), &mut evicted);
+                self.own[usize::from(shard)].fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        drop(tail);
+        self.tell(shard);
+        if let Some(last) = places.iter().map(|place| place.offset).max() {
+            self.reached(shard, last + 1);
+        }
+    }
+
+    /// Records of `shard` so far that came from this process and not from the brokers.
+    pub(super) fn own(&self, shard: u16) -> u64 {
+        self.own[usize::from(shard)].load(Ordering::Relaxed)
     }
 
     /// Everything below `end` is durable.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
-use super::batch::Batch;
+use super::batch::{Answer, Batch};
 use super::options::{KafkaError, KafkaOptions};
 use super::producer::Producer;
 use crate::handle::AppendError;
@@ -43,8 +43,8 @@ impl Writer {
         Ok(Arc::clone(&producer))
     }
 
-    /// Appends a batch whose size was checked.
-    pub(super) async fn append(&self, shard: u16, records: Vec<Record>) -> Result<Vec<u64>, AppendError> {
+    /// Appends a batch whose size was checked; gives the place of every record.
+    pub(super) async fn append(&self, shard: u16, records: &[Record]) -> Answer {
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -57,8 +57,8 @@ impl Writer {
         let share = share.map_err(|_| unconfirmed("the log is closed".to_owned()))?;
         let (batch, answered) = Batch::new(shard, records.len(), turn, share);
         let started = std::time::Instant::now();
-        producer.send(shard, &batch, &records).await.map_err(|error| unconfirmed(error.to_string()))?;
-        drop((batch, records));
+        producer.send(shard, &batch, records).await.map_err(|error| unconfirmed(error.to_string()))?;
+        drop(batch);
         let answer = match tokio::time::timeout(producer.longest, answered).await {
             Ok(answer) => answer
                 .unwrap_or_else(|_| Err(unconfirmed("the producer ended before its reports".to_owned()))),

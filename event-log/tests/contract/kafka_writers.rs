@@ -1,9 +1,14 @@
 //! What several producers, full queues and large batches do to the order of a topic.
 
+use std::time::{Duration, Instant};
+
 use event_log::{Kind, Log, Ownership, Record};
 
 use super::support::{append, claim, commits, record};
-use super::topic::Topic;
+use super::topic::{PATIENCE, Topic};
+
+/// Two looks, a second apart, at which shards a process keeps busy.
+const LOOKS: Duration = Duration::from_millis(2_500);
 
 /// PLAT-1, PLAT-6: a zombie with a producer of its own is void for everyone, whatever it still sends.
 #[tokio::test]
@@ -28,6 +33,42 @@ async fn a_zombie_with_a_second_producer() {
     append(&second, &mut owner, [5]).await;
     for log in [&first, &second, &topic.log().await] {
         assert_eq!(commits(log, 0).await, [1, 2, 3, 4, 5]);
+    }
+}
+
+/// PLAT-1: a shard that a process keeps busy is not fetched by it, and shows what others append all the same: soon,
+/// and at once where the process appends behind it.
+#[tokio::test]
+async fn a_busy_owner_sees_what_others_append() {
+    let topic = Topic::one_node();
+    Log::kafka_init(topic.options()).await.unwrap();
+    let (busy, other) = (topic.log().await, topic.log().await);
+    let mut expected = Vec::new();
+    let mut numbers = 1..;
+    for appends_behind in [false, true] {
+        let mut owner = claim(&busy, 0).await.ownership;
+        let started = Instant::now();
+        while started.elapsed() < LOOKS {
+            let batch: Vec<u64> = numbers.by_ref().take(50).collect();
+            append(&busy, &mut owner, batch.iter().copied()).await;
+            expected.extend(batch);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mut next = claim(&other, 0).await.ownership;
+        let number = numbers.next().unwrap();
+        append(&other, &mut next, [number]).await;
+        expected.push(number);
+        if appends_behind {
+            let late = vec![record(&mut owner, 666)];
+            busy.append(0, late).await.unwrap();
+        }
+        let end = next.offset_of(next.next_seq());
+        let mut ends = busy.watch(0);
+        let comes = ends.wait_for(|known| *known >= end);
+        tokio::time::timeout(PATIENCE, comes).await.expect("what others append comes").unwrap();
+        for log in [&busy, &other, &topic.log().await] {
+            assert_eq!(commits(log, 0).await, expected);
+        }
     }
 }
 
