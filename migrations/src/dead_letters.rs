@@ -50,6 +50,8 @@ pub struct DeadLettersRow {
     pub parked_at: DateTime<Utc>,
     /// When it was tried last, or applied.
     pub tried_at: Option<DateTime<Utc>>,
+    /// Id of the letter, made of generation, projection and event: the same however often it is parked.
+    pub id: Uuid,
 }
 
 /// Which letters of the live generation.
@@ -75,6 +77,14 @@ pub async fn parked(pool: &PgPool, which: &Which, max: i64) -> Result<Vec<DeadLe
     );
     let query = sqlx::query_as(AssertSqlSafe(sql)).bind(&which.projection).bind(&which.stream);
     query.bind(max).fetch_all(pool).await
+}
+
+/// The letter of an id, whatever became of it.
+///
+/// # Errors
+/// Those of the query.
+pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<DeadLettersRow>, sqlx::Error> {
+    sqlx::query_as("SELECT * FROM gesta.dead_letters WHERE id = $1").bind(id).fetch_optional(pool).await
 }
 
 /// Asks the projections to try parked letters again, each stream in its order; gives how many letters
@@ -128,4 +138,15 @@ GRANT SELECT, INSERT, UPDATE ON gesta.dead_letters TO gesta_projector;
 GRANT SELECT ON gesta.dead_letters TO gesta_query;
 
 ALTER TABLE gesta.projections ADD COLUMN parked_version bigint NOT NULL DEFAULT 0;
+";
+
+/// What a letter is called, and an index of those that are tried again by themselves.
+pub(crate) const IDENTIFIED_SQL: &str = "
+ALTER TABLE gesta.dead_letters ADD COLUMN id uuid NOT NULL
+    GENERATED ALWAYS AS (md5(generation::text || '/' || projection || '/' || event_id::text)::uuid) STORED;
+CREATE UNIQUE INDEX dead_letters_id ON gesta.dead_letters (id);
+CREATE INDEX dead_letters_due ON gesta.dead_letters (generation, shard, tried_at)
+    WHERE state = 'parked' AND kind = 'poison';
+DROP INDEX gesta.dead_letters_list;
+CREATE INDEX dead_letters_list ON gesta.dead_letters (tenant, generation, parked_at, id);
 ";

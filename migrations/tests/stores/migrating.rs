@@ -8,7 +8,11 @@ async fn a_second_migration_does_nothing() {
     let url = database::empty().await;
     let first = migrate(&url).await.unwrap();
     assert_eq!((first.from, first.to, first.generation), (0, known_version(), 1));
-    assert_eq!(first.applied.len(), 3, "{first:?}");
+    assert_eq!(
+        i64::try_from(first.applied.len()).unwrap(),
+        known_version() + 1,
+        "and a generation: {first:?}"
+    );
     let second = migrate(&url).await.unwrap();
     assert_eq!((second.from, second.applied.len()), (known_version(), 0));
 }

@@ -21,12 +21,12 @@ use crate::store::{self, Sequence};
 /// Most letters of one transaction; those behind them follow in the next.
 const LETTERS: i64 = 1_000;
 
-/// Tries the letters of a shard that somebody wants tried. Nothing may be under way.
+/// Tries the letters of a shard whose time has come. Nothing may be under way.
 ///
 /// # Errors
 /// [`Failure::Lost`] also when the rows at hand may be wrong by now.
-pub(crate) async fn wanted(context: &Context, shard: u16, groups: &mut [Group]) -> Result<(), Failure> {
-    for (name, stream) in store::wanted(&context.source.pool, context.generation, shard).await? {
+pub(crate) async fn due(context: &Context, shard: u16, groups: &mut [Group]) -> Result<(), Failure> {
+    for (name, stream) in store::due(&context.source.pool, context.generation, shard).await? {
         for group in &mut *groups {
             let cursor = group.cursor;
             let Some(reading) = group.units.iter_mut().find(|reading| reading.name() == name) else {

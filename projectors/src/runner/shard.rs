@@ -85,7 +85,7 @@ struct Runner {
     stopped: Vec<&'static str>,
     /// Stored as stopped by an earlier runner.
     marked: Vec<&'static str>,
-    /// When to look at the letters that somebody wants tried.
+    /// When to look at the letters that are to be tried again.
     redrive_at: Instant,
     recheck_at: Option<Instant>,
     under_way: Option<AbortOnDropHandle<Result<Marks, Failure>>>,
@@ -151,13 +151,13 @@ impl Runner {
         !self.context.until_end && self.groups.iter().any(parked)
     }
 
-    /// Tries what somebody wants tried, now and then, when nothing is under way.
+    /// Tries what is to be tried again, now and then, when nothing is under way.
     async fn redrive(&mut self) -> Result<(), Failure> {
         if !self.is_parked() || Instant::now() < self.redrive_at {
             return Ok(());
         }
         self.settle().await?;
-        redrive::wanted(&self.context, self.shard, &mut self.groups).await?;
+        redrive::due(&self.context, self.shard, &mut self.groups).await?;
         self.show_parked();
         self.redrive_at = Instant::now() + REDRIVE_EVERY;
         Ok(())

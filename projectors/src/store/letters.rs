@@ -67,14 +67,20 @@ pub(crate) async fn park(
     Ok(())
 }
 
-/// The streams of a shard, by projection, whose letters somebody wants tried again.
-pub(crate) async fn wanted(
+/// The streams of a shard, by projection, whose letters are to be tried again: because somebody wants it, or by
+/// themselves, 1 minute, 5 minutes, 30 minutes and 2 hours after the last time; then a person has to look.
+pub(crate) async fn due(
     pool: &PgPool,
     generation: i32,
     shard: u16,
 ) -> Result<Vec<(String, String)>, sqlx::Error> {
-    let sql = "SELECT DISTINCT projection, stream FROM gesta.dead_letters \
-         WHERE generation = $1 AND shard = $2 AND state = 'parked' AND redrive ORDER BY projection, stream LIMIT 1000";
+    let sql = "SELECT projection, stream FROM gesta.dead_letters \
+         WHERE generation = $1 AND shard = $2 AND state = 'parked' AND redrive \
+         UNION SELECT projection, stream FROM gesta.dead_letters \
+         WHERE generation = $1 AND shard = $2 AND state = 'parked' AND kind = 'poison' \
+           AND tried_at < now() - (CASE attempts WHEN 1 THEN interval '1 minute' WHEN 2 THEN interval '5 minutes' \
+             WHEN 3 THEN interval '30 minutes' WHEN 4 THEN interval '2 hours' END) \
+         ORDER BY projection, stream LIMIT 1000";
     sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
 }
 

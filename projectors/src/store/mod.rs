@@ -10,7 +10,7 @@ mod publisher;
 mod write;
 
 pub(crate) use cursors::{Marks, advance, advance_quietly, begin, resume, stop, stored};
-pub(crate) use letters::{Sequence, applied, first, park, parked, refused, release, wanted};
+pub(crate) use letters::{Sequence, applied, due, first, park, parked, refused, release};
 pub(crate) use load::current;
 pub(crate) use publisher::{carry, rewind};
 pub(crate) use write::write;

@@ -112,6 +112,45 @@ async fn a_letter_keeps_its_stream_in_order_until_it_is_redriven() {
     assert_equal(&dump(&fixture.pool, "g1").await, &readable(&steps).await);
 }
 
+/// As if the letters of `projection`, or of all, had been tried that long ago.
+async fn tried_ago(pool: &PgPool, projection: &str, ago: &str) {
+    let sql = "UPDATE gesta.dead_letters SET tried_at = now() - $2::interval \
+         WHERE kind = 'poison' AND projection LIKE $1";
+    sqlx::query(sql).bind(projection).bind(ago).execute(pool).await.unwrap();
+}
+
+/// PLAT-13: a letter is tried again by itself, after 1, 5, 30 and 120 minutes; then only if somebody wants it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_tried_again_by_itself() {
+    let (poison, _, kind) = poisoned(&long(45, 300), 0);
+    let mut fixture = Fixture::new(1).await;
+    fixture.append(&poison).await;
+    let running = applied(&fixture).await;
+    let attempts = async |projection: &str| {
+        let all = letters(&fixture.pool).await;
+        let own = all.iter().find(|l| l.projection == projection && l.kind == "poison");
+        own.map(|letter| letter.attempts)
+    };
+    for (so_far, minutes) in [(1, 1), (2, 5), (3, 30), (4, 120)] {
+        tried_ago(&fixture.pool, "agent_list", &format!("{} seconds", minutes * 60 - 50)).await;
+        tried_ago(&fixture.pool, "event_journal", &format!("{minutes} minutes")).await;
+        until("its time has come", async || attempts("event_journal").await == Some(so_far + 1)).await;
+        assert_eq!(attempts("agent_list").await, Some(so_far), "its time has not come");
+        tried_ago(&fixture.pool, "agent_list", &format!("{minutes} minutes")).await;
+        until("its time has come too", async || attempts("agent_list").await == Some(so_far + 1)).await;
+    }
+    newer_release(&fixture.pool, kind).await;
+    tried_ago(&fixture.pool, "%", "1 year").await;
+    execute(&fixture.pool, "UPDATE gesta.dead_letters SET redrive = true WHERE projection = 'event_journal'")
+        .await;
+    until("what somebody wants is applied", async || {
+        letters(&fixture.pool).await.iter().all(|l| l.projection != "event_journal" || l.state == "applied")
+    })
+    .await;
+    assert_eq!(attempts("agent_list").await, Some(5), "looked at before event_journal, and left");
+    running.stop().await;
+}
+
 /// What is parked is known to the runner that comes after: later events of the stream wait as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_keeps_the_order() {
