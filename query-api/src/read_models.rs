@@ -12,11 +12,19 @@ pub(crate) enum ReadModel {
     QueueDepth,
     EventJournal,
     StateTransitions,
+    /// What the others set aside; written with them.
+    DeadLetters,
     /// How far the others are; itself never behind.
     Projections,
 }
 
-use ReadModel::{AgentList, EventJournal, Projections, QueueDepth, StateTransitions, TaskAttempts, TaskList};
+use ReadModel::{
+    AgentList, DeadLetters, EventJournal, Projections, QueueDepth, StateTransitions, TaskAttempts, TaskList,
+};
+
+/// A row or a letter may come from any of them.
+const ALL: &[ReadModel] =
+    &[TaskList, TaskAttempts, AgentList, QueueDepth, StateTransitions, EventJournal, DeadLetters];
 
 impl ReadModel {
     /// The projection's name in `projections`.
@@ -28,13 +36,14 @@ impl ReadModel {
             QueueDepth => "queue_depth",
             EventJournal => "event_journal",
             StateTransitions => "state_transitions",
+            DeadLetters => "dead_letters",
             Projections => "projections",
         }
     }
 
     /// Whether it is a projection that can be behind a token.
     pub(crate) fn follows_the_log(self) -> bool {
-        self != Projections
+        !matches!(self, Projections | DeadLetters)
     }
 }
 
@@ -58,6 +67,8 @@ const READS: &[(&str, &[ReadModel])] = &[
     ("causation", &[EventJournal]),
     ("provenance", &[TaskList, TaskAttempts, AgentList, QueueDepth, StateTransitions, EventJournal]),
     ("transition", &[StateTransitions]),
+    ("deadLetter", ALL),
+    ("deadLetters", ALL),
     ("projections", &[Projections]),
     ("node", &[TaskList, AgentList, EventJournal]),
     ("taskChanged", &[TaskList, EventJournal]),
@@ -75,6 +86,7 @@ const LISTS: &[(&str, u64)] = &[
     ("queues", DEFAULT_PAGE),
     ("history", DEFAULT_PAGE),
     ("events", DEFAULT_PAGE),
+    ("deadLetters", DEFAULT_PAGE),
     ("steps", DEFAULT_PAGE),
     // One step usually has one or two effects, and a whole tree is bounded.
     ("effects", 2),

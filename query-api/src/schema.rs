@@ -3,6 +3,7 @@
 mod agent_list;
 mod agent_stats;
 mod causation;
+mod dead_letters;
 mod event_journal;
 mod listing;
 mod loaders;

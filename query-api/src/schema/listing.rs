@@ -1,9 +1,10 @@
 //! What pages of rows that have an instant and an id have in common: the parts of a filter, the keyset, the count.
 
+use std::marker::PhantomData;
+
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, ObjectType, OutputType};
 use chrono::{DateTime, Utc};
-use migrations::table::Table;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Postgres, QueryBuilder};
@@ -22,7 +23,9 @@ pub(super) type Key = (i64, Uuid);
 pub(super) struct Listing<R: 'static> {
     /// The root field; a cursor belongs to it.
     pub(super) field: &'static str,
-    pub(super) table: &'static Table<R>,
+    /// The columns of a row, as a list.
+    pub(super) columns: fn() -> String,
+    pub(super) row: PhantomData<fn() -> R>,
     /// From where, up to the value of the tenant.
     pub(super) from: &'static str,
     /// What its statements read.
@@ -67,7 +70,7 @@ where
     ) -> Fallible<Paging<R>> {
         let reader = reader(ctx);
         let page = Page::new(Shape::new(reader.tenant(), self.field, query), arguments)?;
-        Ok(Paging { listing: self, page, sql: self.select(reader, &self.table.column_list()) })
+        Ok(Paging { listing: self, page, sql: self.select(reader, &(self.columns)()) })
     }
 }
 

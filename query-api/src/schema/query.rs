@@ -8,6 +8,7 @@ use async_graphql::{Context, ID, Object};
 use super::agent_list::{self, Agent, AgentConnection, AgentFilter, AgentOrder};
 use super::agent_stats::{self, AgentStats};
 use super::causation::{self, Causation};
+use super::dead_letters::{self, DeadLetter, DeadLetterConnection, DeadLetterFilter, DeadLetterOrder};
 use super::event_journal::{self, EventConnection, EventFilter, EventOrder};
 use super::loaders::{AgentKey, TaskKey};
 use super::node::{self, Node};
@@ -158,6 +159,32 @@ impl Query {
         #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
     ) -> Option<Fallible<Provenance>> {
         provenance::find(ctx, table, id, field).await.transpose()
+    }
+
+    /// The dead letter of an id; none when there is none.
+    async fn dead_letter(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
+    ) -> Option<Fallible<DeadLetter>> {
+        dead_letters::find(ctx, values::uuid_of(&id)?).await.transpose()
+    }
+
+    /// Events that a projection could not read, and those that wait behind them, which fit the filter.
+    async fn dead_letters(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<DeadLetterFilter>,
+        order: Option<DeadLetterOrder>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
+    ) -> Option<Fallible<DeadLetterConnection>> {
+        let arguments = PageArguments { first, last, after, before };
+        Some(dead_letters::list(ctx, filter.unwrap_or_default(), order.unwrap_or_default(), &arguments).await)
     }
 
     /// How far the read models are behind the log.

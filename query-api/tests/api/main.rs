@@ -5,6 +5,7 @@
 mod api;
 mod audit;
 mod consistency;
+mod dead_letters;
 mod feeds;
 mod filters;
 mod hostile;

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::dead_letters::letter;
 use crate::rows::{agent, event, id, insert, task};
 
 /// All pages of a connection, forward or backward, as ids in the order in which they were given.
@@ -62,6 +63,7 @@ async fn pages_are_complete_without_gap_or_repetition() {
         insert(&api.writer, "agent_list", agent("acme", 100 + number, json!({"spawned_at": created}))).await;
         let row = event("acme", 1, number as i64, number as i64 / 3, json!({"event_index": number % 3}));
         insert(&api.writer, "event_journal", row).await;
+        letter(&api, number as i64, json!({})).await;
     }
     let id1 = format!(", id: \"{}\"", id(1));
     let cases = [
@@ -70,6 +72,8 @@ async fn pages_are_complete_without_gap_or_repetition() {
         ("tasks", ", order: UPDATED_DESC"),
         ("agents", ", order: SPAWNED_ASC"),
         ("agents", ""),
+        ("deadLetters", ""),
+        ("deadLetters", ", order: PARKED_DESC"),
         ("events", ", order: LOG"),
         ("events", ", order: TIME_ASC"),
         ("events", ""),

@@ -1,5 +1,7 @@
 //! Pages of agents: filter (AGENT-10), order, keyset.
 
+use std::marker::PhantomData;
+
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
@@ -19,7 +21,8 @@ pub(crate) type AgentConnection = Connection<String, Agent, AgentTotal, EmptyFie
 
 static AGENTS: Listing<AgentListRow> = Listing {
     field: "agents",
-    table: AGENT_LIST,
+    columns: || AGENT_LIST.column_list(),
+    row: PhantomData,
     from: " FROM gesta.agent_list a WHERE a.tenant = ",
     models: &[ReadModel::AgentList, ReadModel::TaskList],
 };

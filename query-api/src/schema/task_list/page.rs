@@ -1,5 +1,7 @@
 //! Pages of tasks: filter, order, keyset.
 
+use std::marker::PhantomData;
+
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
@@ -20,7 +22,8 @@ pub(crate) type TaskConnection = Connection<String, Task, TaskTotal, EmptyFields
 
 static TASKS: Listing<TaskListRow> = Listing {
     field: "tasks",
-    table: TASK_LIST,
+    columns: || TASK_LIST.column_list(),
+    row: PhantomData,
     from: " FROM gesta.task_list WHERE tenant = ",
     models: &[ReadModel::TaskList],
 };
