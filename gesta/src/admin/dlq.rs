@@ -2,10 +2,11 @@
 
 use clap::{Args, Subcommand};
 use migrations::dead_letters::{self, Which};
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::database;
-use crate::cli::output::{OutputArgs, items};
+use crate::cli::output::{OutputArgs, items, object};
 use crate::out;
 use crate::settings::args::SettingsArgs;
 use crate::settings::load;
@@ -25,6 +26,9 @@ enum DlqCommand {
     /// List what is parked, each stream in its order.
     #[command(after_help = "Example:\n  gesta dlq list --projection task_list")]
     List(Box<ListArgs>),
+    /// Show one letter with its event, whatever became of it.
+    #[command(after_help = "Example:\n  gesta dlq show 0c1f6a52-2d0a-1d66-6c1b-6b0d0f3c7a11 --output json")]
+    Show(Box<ShowArgs>),
     /// Have the projections try parked letters again: each stream in order, up to the first that cannot be read.
     #[command(
         after_help = "Examples:\n  gesta dlq redrive --dry-run\n  gesta dlq redrive --stream default/task/8e88a6c9-40b0-87c7-a154-418b24b15ccd"
@@ -56,6 +60,16 @@ struct ListArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+struct ShowArgs {
+    /// Id of the letter, as `list` shows it.
+    id: Uuid,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Clone, Args)]
 struct RedriveArgs {
     /// Say what would be tried, and leave it.
     #[arg(long)]
@@ -73,6 +87,7 @@ impl WhichArgs {
 }
 
 const COLUMNS: &[(&str, &str)] = &[
+    ("id", "/id"),
     ("projection", "/projection"),
     ("stream", "/stream"),
     ("version", "/version"),
@@ -84,15 +99,16 @@ const COLUMNS: &[(&str, &str)] = &[
     ("parked at", "/parkedAt"),
 ];
 
-/// Lists or redrives dead letters.
+/// Lists, shows or redrives dead letters.
 ///
 /// # Errors
-/// When no database is configured, or it cannot be asked.
+/// When no database is configured, it cannot be asked, or no letter has the id.
 pub(crate) async fn run(args: &DlqArgs) -> anyhow::Result<()> {
     match &args.command {
-        DlqCommand::List(list) => show(&list.which, list.first, list.output).await,
+        DlqCommand::List(list) => parked(&list.which, list.first, list.output).await,
+        DlqCommand::Show(show) => one(show).await,
         DlqCommand::Redrive(redrive) if redrive.dry_run => {
-            show(&redrive.which, MAX_LIST, redrive.output).await
+            parked(&redrive.which, MAX_LIST, redrive.output).await
         }
         DlqCommand::Redrive(redrive) => {
             let pool = migrations::projector_pool(database(&load(&redrive.which.settings)?)?, 1)?;
@@ -103,9 +119,23 @@ pub(crate) async fn run(args: &DlqArgs) -> anyhow::Result<()> {
     }
 }
 
-async fn show(which: &WhichArgs, max: i64, output: OutputArgs) -> anyhow::Result<()> {
+async fn parked(which: &WhichArgs, max: i64, output: OutputArgs) -> anyhow::Result<()> {
     let pool = migrations::projector_pool(database(&load(&which.settings)?)?, 1)?;
     let letters = dead_letters::parked(&pool, &which.which(), max).await?;
     let letters: Vec<_> = letters.iter().map(|letter| json!(letter)).collect();
     Ok(items(output.output, &letters, COLUMNS)?)
+}
+
+async fn one(show: &ShowArgs) -> anyhow::Result<()> {
+    let pool = migrations::projector_pool(database(&load(&show.settings)?)?, 1)?;
+    let Some(letter) = dead_letters::find(&pool, show.id).await? else {
+        anyhow::bail!(
+            "there is no dead letter with the id {}; `gesta dlq list` shows those that are parked",
+            show.id
+        )
+    };
+    let event = serde_json::from_str(&letter.event).unwrap_or_else(|_| Value::from(letter.event.clone()));
+    let mut letter = json!(letter);
+    letter["event"] = event;
+    Ok(object(show.output.output, &letter)?)
 }

@@ -25,7 +25,7 @@ async fn wanted(url: &str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
 }
 
-/// PLAT-13: an operator sees each letter with stage and reason, and redrives those of one projection.
+/// PLAT-13: an operator sees each letter with stage, reason and event, and redrives those of one projection.
 #[tokio::test]
 async fn letters_are_listed_and_redriven() {
     let database = Database::new().await;
@@ -42,6 +42,16 @@ async fn letters_are_listed_and_redriven() {
     assert_eq!(of("/kind"), [Some("poison".into()), Some("follower".into())]);
     assert_eq!(of("/stage"), [Some("decode-header".into()), Some(Value::Null)]);
     assert_eq!(of("/stream"), [Some(STREAM.into()), Some(STREAM.into())]);
+    let show = async |id: &str| run(&["dlq", "show", id, "--output", "json", "--postgres-url", &url]).await;
+    let shown = show(listed[0]["id"].as_str().unwrap()).await;
+    let letter: Value = serde_json::from_str(&text(&shown.stdout)).unwrap();
+    assert_eq!((&letter["eventId"], &letter["event"]), (&listed[0]["eventId"], &serde_json::json!({})));
+    let none = show(listed[0]["eventId"].as_str().unwrap()).await;
+    assert!(
+        !none.status.success() && text(&none.stderr).contains("there is no dead letter"),
+        "{}",
+        text(&none.stderr)
+    );
     let dry =
         run(&[&["dlq", "redrive", "--dry-run", "--output", "json"], of_journal.as_slice()].concat()).await;
     assert!(text(&dry.stdout).contains("unknown to this"), "{}", text(&dry.stdout));
