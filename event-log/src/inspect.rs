@@ -1,13 +1,18 @@
 //! Looking at a shard record by record, for tools: what counts, what is void, where a reader would stop.
 
+use std::sync::Arc;
+
+use schemas::commit::Commit;
 use serde::Serialize;
 
 use crate::cursor::Cursor;
 use crate::embedded::ShardReport;
+use crate::fence::Kind;
 use crate::handle::Log;
-use crate::reader::ReadError;
+use crate::reader::{Content, ReadError};
 use crate::rule_f::{self, Header, Verdict};
 use crate::source::Place;
+use crate::stored::Stored;
 
 /// A record that does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +43,35 @@ pub struct VoidFence {
 }
 
 impl Log {
+    /// The commit at `offset` of `shard`, whether it counts or not; none where something else stands, or nothing.
+    ///
+    /// # Errors
+    /// [`ReadError`], when the shard is damaged.
+    pub async fn commit_at(&self, shard: u16, offset: u64) -> Result<Option<Arc<Commit>>, ReadError> {
+        if shard >= self.genesis().shards {
+            return Ok(None);
+        }
+        let beginning = Cursor::beginning(self.genesis(), shard);
+        if offset >= self.end(shard) {
+            // It may have come a moment ago.
+            self.source.check(&beginning).await?;
+        }
+        if offset >= self.end(shard) {
+            return Ok(None);
+        }
+        let at = Cursor { next_offset: offset, ..beginning };
+        let records = self.source.step(&mut Place::default(), at).await?;
+        let commit = |record: &Arc<Stored>| match &record.header {
+            // Parsed once for all readers, as what its header says.
+            Header::Fence(fence) if fence.kind == Kind::Commit => match record.content(Kind::Commit) {
+                Ok(Content::Commit(commit)) => Some(commit),
+                _ => None,
+            },
+            Header::Fence(_) | Header::Other(_) => None,
+        };
+        Ok(records.first().filter(|record| record.offset == offset).and_then(commit))
+    }
+
     /// Reads every record of `shard`, checks the value of what counts, and hands what is void to `void`. A
     /// record that this release cannot read ends it; the report names the offset.
     ///

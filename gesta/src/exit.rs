@@ -80,7 +80,7 @@ fn local(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             | KafkaError::NoTopic { .. }
             | KafkaError::NotInitialised { .. }
             | KafkaError::Setting { .. } => CONFIGURATION,
-            KafkaError::Mismatch { .. } | KafkaError::Read(_) => DAMAGED,
+            KafkaError::Mismatch { .. } | KafkaError::OtherLog { .. } | KafkaError::Read(_) => DAMAGED,
             KafkaError::Append(_) => FAILED,
         });
     }

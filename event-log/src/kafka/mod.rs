@@ -14,6 +14,7 @@ mod group;
 mod message;
 mod open;
 mod options;
+mod origin;
 mod own;
 mod producer;
 mod publish;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use uuid::Uuid;
 
 use crate::handle::AppendError;
 use crate::reader::ReadError;
@@ -192,6 +193,22 @@ pub enum KafkaError {
         wanted: String,
         /// What to do.
         advice: &'static str,
+    },
+    /// A public topic holds what was published from another log.
+    #[error(
+        "topic {topic}: the record at offset {offset} of partition {partition} was not published from log {log}; \
+         another deployment publishes there, or did: set another publisher.prefix, or, if the log was made anew, \
+         delete the public topics, which are then published again"
+    )]
+    OtherLog {
+        /// The topic.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// The last record there.
+        offset: i64,
+        /// The log of this process.
+        log: Uuid,
     },
     /// The first record of a shard was not confirmed. Initialising again finds out, and completes it.
     #[error("the first record was not confirmed: {0}; run `gesta log init` again")]

@@ -18,8 +18,9 @@ use tokio::sync::mpsc;
 
 use super::client::Context;
 use super::options::{KafkaError, KafkaOptions};
+use super::origin;
 use super::settings::{self, Cluster};
-use crate::handle::blocking;
+use crate::handle::{Log, blocking};
 
 /// How long records wait in librdkafka for others of their partition.
 const LINGER_MS: &str = "1";
@@ -75,22 +76,32 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// The topics that are not there. Whoever creates them owes them every event from the beginning.
+    /// Compares the topics with what they must be, and what stands in them with `log`; tells which are not there.
+    /// Whoever creates those owes them every event from the beginning.
     ///
     /// # Errors
-    /// [`KafkaError`], which says what to do, and whether [trying again](KafkaError::is_outage) may help.
-    pub async fn missing(options: PublisherOptions) -> Result<Vec<String>, KafkaError> {
-        blocking(move || {
-            let admin = admin(&options.kafka)?;
-            let mut missing = Vec::new();
-            for topic in options.topics() {
-                if settings::cluster(admin.inner(), &topic)?.partitions.is_none() {
-                    missing.push(topic.topic);
+    /// [`KafkaError`], which names the setting that differs or the record of another log, says what to do, and
+    /// whether [trying again](KafkaError::is_outage) may help.
+    pub async fn check(options: PublisherOptions, log: &Log) -> Result<Vec<String>, KafkaError> {
+        let mut missing = Vec::new();
+        for topic in options.topics() {
+            let (partitions, asked) = (options.partitions, topic.clone());
+            let there = blocking(move || {
+                let admin = admin(&asked)?;
+                let cluster = settings::cluster(admin.inner(), &asked)?;
+                if cluster.partitions.is_none() {
+                    return Ok(false);
                 }
+                let compared = compare(&admin, &cluster, &asked, partitions);
+                tokio::runtime::Handle::current().block_on(compared).map(|()| true)
+            });
+            if there.await? {
+                origin::check(&topic, usize::from(options.partitions), log).await?;
+            } else {
+                missing.push(topic.topic);
             }
-            Ok(missing)
-        })
-        .await
+        }
+        Ok(missing)
     }
 
     /// Creates the topics that are missing and compares the others with what they must be.
@@ -233,6 +244,16 @@ async fn prepare(
         settings::create(admin, &cluster, options, i32::from(partitions), &all).await?;
         cluster = shown(admin, options).await?;
     }
+    compare(admin, &cluster, options, partitions).await
+}
+
+/// Compares a topic that is there.
+async fn compare(
+    admin: &AdminClient<Context>,
+    cluster: &Cluster,
+    options: &KafkaOptions,
+    partitions: u16,
+) -> Result<(), KafkaError> {
     let found = cluster.partitions.as_ref().map_or(0, Vec::len);
     if found != usize::from(partitions) {
         return Err(KafkaError::Setting {
@@ -243,7 +264,7 @@ async fn prepare(
             advice: "configure the number that the topic has (publisher.partitions); adding some moves keys",
         });
     }
-    settings::check_topic(admin, &cluster, options, &settings::of_any_topic(cluster.brokers)).await
+    settings::check_topic(admin, cluster, options, &settings::of_any_topic(cluster.brokers)).await
 }
 
 /// The topic, once the answers have it: a new one shows up little by little.

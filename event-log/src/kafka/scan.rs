@@ -41,6 +41,13 @@ pub(super) fn consumer_config(options: &KafkaOptions) -> Result<ClientConfig, Ka
     Ok(config)
 }
 
+/// The settings of one that reads what is there already.
+pub(super) fn scan_config(options: &KafkaOptions) -> Result<ClientConfig, KafkaError> {
+    let mut config = consumer_config(options)?;
+    options.prefer(&mut config, &[("fetch.wait.max.ms", FETCH_WAIT_MS)]);
+    Ok(config)
+}
+
 /// Makes consumers. Each is assigned once in its life: two changes of an assignment in a row can end
 /// librdkafka, and the process with it, by an assertion (confluentinc/librdkafka issue 5573).
 #[derive(Debug)]
@@ -61,9 +68,7 @@ pub(crate) struct Scan {
 
 impl Scans {
     pub(super) fn new(options: &KafkaOptions) -> Result<Self, KafkaError> {
-        let mut config = consumer_config(options)?;
-        options.prefer(&mut config, &[("fetch.wait.max.ms", FETCH_WAIT_MS)]);
-        Ok(Self { config, topic: options.topic.clone() })
+        Ok(Self { config: scan_config(options)?, topic: options.topic.clone() })
     }
 
     /// Starts to read `shard` at `from`; blocks.

@@ -2,11 +2,14 @@
 
 use std::time::Instant;
 
-use event_log::{Publisher, PublisherOptions};
+use event_log::{Content, Log, MemoryOptions, Publisher, PublisherOptions, Record, Start};
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::message::{Headers, Message};
+use schemas::cloudevent::{CloudEvent, cloud_events};
+use schemas::commit::Commit;
 
 use super::public::{Public, event};
+use super::support::{SHARDS, append, at, claim, commit, read_all, record};
 use super::topic::{PATIENCE, Topic};
 
 /// BUS-111: a key lands where the clients of Java put it, by the values of `Utils.murmur2` that Kafka publishes
@@ -56,10 +59,11 @@ async fn a_record_is_the_event_in_binary_mode() {
 #[tokio::test]
 async fn public_topics_are_made_and_compared() {
     let public = Public::beside(&Topic::one_node(), 3);
-    let missing = Publisher::missing(public.options.clone()).await.unwrap();
+    let log = Log::memory(MemoryOptions::default());
+    let missing = Publisher::check(public.options.clone(), &log).await.unwrap();
     assert_eq!(missing, [public.work.name.clone(), public.fleet.name.clone()]);
     drop(public.open().await);
-    assert!(Publisher::missing(public.options.clone()).await.unwrap().is_empty());
+    assert!(Publisher::check(public.options.clone(), &log).await.unwrap().is_empty());
     public.open().await;
 
     let other = PublisherOptions { partitions: 4, ..public.options.clone() };
@@ -83,9 +87,56 @@ async fn public_topics_are_made_and_compared() {
         };
         let named = format!("topic {}: {setting} is {value}, but must be {whole}", public.fleet.name);
         assert!(why.contains(&named), "{why}");
+        let why = Publisher::check(public.options.clone(), &log).await.unwrap_err().to_string();
+        assert!(why.contains(&named), "{why}");
     }
     let why = Publisher::open(public.options.clone()).await.unwrap_err().to_string();
     assert!(why.contains("kafka-configs"), "{why}");
+}
+
+/// PLAT-1: what another log published is found, by the last record of each partition, and its topic named; what two
+/// publishers of one log wrote is not.
+#[tokio::test]
+async fn a_topic_of_another_log_is_refused() {
+    let topic = Topic::one_node();
+    Log::kafka_init(topic.options()).await.unwrap();
+    let (log, other) = (topic.log().await, topic.log().await);
+    let mut owner = claim(&log, 1).await.ownership;
+    append(&log, &mut owner, 1..=5).await;
+    let public = Public::beside(&topic, 2);
+    let publisher = public.open().await;
+    let check = async |log: &Log| Publisher::check(public.options.clone(), log).await;
+    for counted in read_all(&log, Start::Beginning(1)).await {
+        let Content::Commit(commit) = &counted.content else { continue };
+        let events: Vec<_> = cloud_events(commit, 1, 1, counted.offset)
+            .map(|event| CloudEvent { partitionkey: counted.offset.to_string(), ..event })
+            .collect();
+        publisher.publish(&events).await.unwrap();
+        assert!(check(&log).await.unwrap().is_empty());
+        assert!(check(&other).await.unwrap().is_empty(), "it asks for what it has not followed to yet");
+    }
+    // The same commits, at the same places, written at another time.
+    let same = Log::memory(MemoryOptions { shards: SHARDS, ..MemoryOptions::default() });
+    let mut owner = claim(&same, 1).await.ownership;
+    for n in 1..=5 {
+        let later = Commit { at: at(n + 1), ..commit(n) };
+        let value = serde_json::to_vec(&later).unwrap().into();
+        let record = Record { value, ..record(&mut owner, n) };
+        same.append(1, vec![record]).await.unwrap();
+    }
+    let empty = Log::memory(MemoryOptions { shards: SHARDS, ..MemoryOptions::default() });
+    let narrow = Log::memory(MemoryOptions { shards: 1, ..MemoryOptions::default() });
+    for stranger in [same, empty, narrow] {
+        let error = check(&stranger).await.unwrap_err();
+        assert!(!error.is_outage(), "{error}");
+        let why = error.to_string();
+        let named = format!("was not published from log {}", stranger.genesis().log_id);
+        assert!(why.contains(&public.work.name) && why.contains(&named), "{why}");
+        assert!(why.contains("publisher.prefix"), "{why}");
+    }
+    public.work.foreign(0, None, Some(b"of nobody"));
+    public.work.foreign(1, None, None);
+    assert!(check(&log).await.unwrap().is_empty(), "a record that no publisher wrote tells nothing");
 }
 
 /// PLAT-1: a dead publisher publishes nothing, and says so.

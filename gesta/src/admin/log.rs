@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use event_log::{Log, ReadError, Report, ShardReport, VoidRecord};
+use event_log::{Log, Publisher, ReadError, Report, ShardReport, VoidRecord};
 use serde_json::{Value, json};
 
 use super::events::log_dir;
 use crate::cli::output::{Format, OutputArgs, items, object};
 use crate::out;
-use crate::roles::log::kafka;
+use crate::roles::log::{kafka, public_topics};
 use crate::settings::args::SettingsArgs;
 use crate::settings::{LogPlace, Settings, load};
 
@@ -22,15 +22,18 @@ pub(crate) struct LogArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum LogCommand {
-    /// Read every record and say whether the log is whole; on Kafka also compare every setting of the topic.
+    /// Read every record and say whether the log is whole; on Kafka also compare every setting of its topic and of the
+    /// public topics, and whose events those hold.
     #[command(
         after_help = "Examples:\n  gesta log check --data .gesta\n  gesta log check --kafka-brokers 127.0.0.1:9092\n\n\
         Exit code 8 means that the log is damaged; the place is named. The process of an embedded log must be stopped."
     )]
     Check(Box<Which>),
-    /// Make the log's topic on Kafka with its settings; safe to repeat.
+    /// Make the log's topic on Kafka with its settings, and the public topics; safe to repeat.
     #[command(
-        after_help = "Example:\n  gesta log init --kafka-brokers 127.0.0.1:9092 --set data.deployment=prod"
+        after_help = "Example:\n  gesta log init --kafka-brokers 127.0.0.1:9092 --set data.deployment=prod\n\n\
+        Public topics are made beside an empty log; beside another the publisher makes those that are missing, and\n\
+        publishes everything on them."
     )]
     Init(Box<SettingsArgs>),
     /// Say what the log is and where its shards end.
@@ -59,6 +62,9 @@ struct Show {
     #[command(flatten)]
     which: Which,
 }
+
+/// Where a shard ends that holds nothing but its name.
+const ONLY_GENESIS: u64 = 1;
 
 /// Where a log is.
 enum Place {
@@ -104,7 +110,7 @@ pub(crate) async fn run(args: &LogArgs) -> anyhow::Result<()> {
                 Place::Topic(settings) => {
                     let log = Log::kafka(kafka(&settings)).await?;
                     let end = |shard| json!({ "shard": shard, "end": log.end(shard) });
-                    print_topic(&log, (0..log.genesis().shards).map(end).collect(), format)
+                    print_topic(&log, (0..log.genesis().shards).map(end).collect(), None, format)
                 }
             }
         }
@@ -129,12 +135,19 @@ fn readable(shards: &[ShardReport]) -> anyhow::Result<()> {
 /// Opening compares every setting of the topic; then every record is read.
 async fn check_topic(settings: &Settings, format: Format) -> anyhow::Result<()> {
     let log = Log::kafka(kafka(settings)).await?;
+    let missing = match public_topics(settings) {
+        Some(topics) => Publisher::check(topics, &log).await?,
+        None => Vec::new(),
+    };
     let mut shards = Vec::new();
     for shard in 0..log.genesis().shards {
         shards.push(log.inspect(shard, |_| {}).await?);
     }
     let values = shards.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
-    print_topic(&log, values, format)?;
+    print_topic(&log, values, Some(&missing), format)?;
+    if format == Format::Table {
+        tell_missing(&missing)?;
+    }
     readable(&shards)
 }
 
@@ -161,17 +174,44 @@ async fn void(which: &Which) -> anyhow::Result<()> {
     Ok(items(which.output.output, &rows, &columns)?)
 }
 
-/// Makes the topic, and then opens it as a role would, which compares every setting.
+/// Makes the topics, and compares every setting as a role would that opens them.
 async fn init(args: &SettingsArgs) -> anyhow::Result<()> {
-    let options = kafka(&load(args)?);
+    let settings = load(args)?;
+    let options = kafka(&settings);
     let genesis = Log::kafka_init(options.clone()).await?;
-    Log::kafka(options).await?;
-    Ok(object(Format::Table, &serde_json::to_value(genesis)?)?)
+    let log = Log::kafka(options).await?;
+    object(Format::Table, &serde_json::to_value(genesis)?)?;
+    let Some(topics) = public_topics(&settings) else { return Ok(()) };
+    let missing = Publisher::check(topics.clone(), &log).await?;
+    // Who makes a topic beside a log with commits owes it all of them, which only the publisher can move its cursor for.
+    if (0..log.genesis().shards).all(|shard| log.end(shard) == ONLY_GENESIS) {
+        Publisher::open(topics).await?;
+        return Ok(());
+    }
+    tell_missing(&missing)
 }
 
-fn print_topic(log: &Log, shards: Vec<Value>, format: Format) -> anyhow::Result<()> {
+fn tell_missing(topics: &[String]) -> anyhow::Result<()> {
+    for topic in topics {
+        out::line(format!(
+            "public topic {topic} is not there; the publisher makes it and publishes everything on it"
+        ))?;
+    }
+    Ok(())
+}
+
+fn print_topic(
+    log: &Log,
+    shards: Vec<Value>,
+    missing: Option<&[String]>,
+    format: Format,
+) -> anyhow::Result<()> {
     if format == Format::Json {
-        return Ok(object(format, &json!({ "genesis": log.genesis(), "shards": shards }))?);
+        let mut value = json!({ "genesis": log.genesis(), "shards": shards });
+        if let Some(missing) = missing {
+            value["missingTopics"] = missing.into();
+        }
+        return Ok(object(format, &value)?);
     }
     if format == Format::Table {
         object(format, &serde_json::to_value(log.genesis())?)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event_log::{EmbeddedOptions, KafkaOptions, Log};
+use event_log::{EmbeddedOptions, KafkaOptions, Log, PublisherOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::health::Health;
@@ -68,4 +68,14 @@ pub(crate) fn kafka(settings: &Settings) -> KafkaOptions {
         settings: kafka.settings.clone(),
         ..KafkaOptions::new(&brokers, &data.deployment, data.shards)
     }
+}
+
+/// The public topics beside it, unless they are turned off.
+pub(crate) fn public_topics(settings: &Settings) -> Option<PublisherOptions> {
+    let publisher = &settings.publisher;
+    publisher.enabled.then(|| PublisherOptions {
+        prefix: publisher.prefix.clone(),
+        partitions: publisher.partitions,
+        ..PublisherOptions::new(kafka(settings))
+    })
 }

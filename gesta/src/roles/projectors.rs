@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use ::projectors::{Options, Personal, Progress, PublishOptions, Status};
 use anyhow::Context as _;
-use event_log::{Log, PublisherOptions};
+use event_log::Log;
 use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
 use super::health::Health;
-use super::log::{kafka, open_log};
+use super::log::{open_log, public_topics};
 use super::process::{END_WITHIN, Process};
 use crate::settings::{LogPlace, PersonalFields, PostgresUrl, Settings};
 
@@ -73,18 +73,12 @@ async fn project(
 
 /// How the public topics are fed: they are where the log is on Kafka, unless they are turned off.
 fn publish(settings: &Settings) -> Option<PublishOptions> {
-    let publisher = &settings.publisher;
-    (settings.log == LogPlace::Kafka && publisher.enabled).then(|| PublishOptions {
-        topics: PublisherOptions {
-            prefix: publisher.prefix.clone(),
-            partitions: publisher.partitions,
-            ..PublisherOptions::new(kafka(settings))
-        },
-        personal: match publisher.personal {
-            PersonalFields::Withhold => Personal::Withhold,
-            PersonalFields::Publish => Personal::Publish,
-        },
-    })
+    let topics = public_topics(settings).filter(|_| settings.log == LogPlace::Kafka)?;
+    let personal = match settings.publisher.personal {
+        PersonalFields::Withhold => Personal::Withhold,
+        PersonalFields::Publish => Personal::Publish,
+    };
+    Some(PublishOptions { topics, personal })
 }
 
 /// Keeps `/readyz` told how the projections are.

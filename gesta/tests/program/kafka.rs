@@ -12,21 +12,42 @@ use crate::gesta::{Gesta, Running, program, run, text, until};
 pub(crate) struct Topic {
     brokers: String,
     setting: String,
+    publisher: String,
 }
 
 impl Topic {
     pub(crate) fn new() -> Self {
         let brokers = std::env::var("GESTA_KAFKA_BROKERS")
             .expect("GESTA_KAFKA_BROKERS names no brokers; `make test` starts some");
-        Self { brokers, setting: format!("kafka.topic=gesta.program.{}", uuid::Uuid::new_v4().simple()) }
+        let setting = format!("kafka.topic=gesta.program.{}", uuid::Uuid::new_v4().simple());
+        Self { brokers, setting, publisher: "publisher.enabled=false".to_owned() }
+    }
+
+    /// With public topics whose names begin with `prefix`.
+    fn published_as(prefix: &str) -> Self {
+        Self { publisher: format!("publisher.prefix={prefix}"), ..Self::new() }
+    }
+
+    fn name(&self) -> &str {
+        self.setting.split_once('=').unwrap().1
     }
 
     /// The flags of a service on this topic; three shards, so that a test is quick.
     fn flags(&self) -> Vec<&str> {
         let (brokers, topic) = (self.brokers.as_str(), self.setting.as_str());
-        let own = ["log=kafka", topic, "data.shards=3", "publisher.enabled=false"];
+        let own = ["log=kafka", topic, "data.shards=3", &self.publisher];
         let own = own.into_iter().flat_map(|setting| ["--set", setting]);
         own.chain(["--kafka-brokers", brokers]).collect()
+    }
+
+    /// Runs one of Kafka's own tools.
+    fn tool(&self, class: &str, arguments: &[&str]) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/kafka.sh");
+        let mut command = std::process::Command::new(script);
+        let done =
+            command.args(["tool", class, "--bootstrap-server", &self.brokers]).args(arguments).output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
     }
 
     pub(crate) async fn log(&self, what: &[&str]) -> Output {
@@ -120,4 +141,96 @@ async fn brokers_missing_at_the_start_are_waited_for() {
     });
     assert!(reason.await.contains(&brokers), "it names the brokers");
     assert_eq!(gesta.stop().await, Some(0), "a signal ends the wait");
+}
+
+/// PLAT-1: the log's topic and the public ones are made together and compared whenever asked; each setting that
+/// differs is refused by its name. A public topic that is gone is not made beside a log that has records: the
+/// publisher would not know that it owes it everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_of_other_settings_are_refused_by_name() {
+    let prefix = format!("gesta.program.{}", uuid::Uuid::new_v4().simple());
+    let topic = Topic::published_as(&prefix);
+    assert!(topic.log(&["init"]).await.status.success());
+    let (work, fleet) = (format!("{prefix}.work.events"), format!("{prefix}.fleet.events"));
+    let missing = async || {
+        let checked = topic.log(&["check", "--output", "json"]).await;
+        let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
+        checked["missingTopics"].clone()
+    };
+    assert_eq!(missing().await, json!([]));
+    for (name, setting, value, whole) in [
+        (topic.name(), "retention.ms", "60000", "-1"),
+        (work.as_str(), "cleanup.policy", "compact", "delete"),
+        (fleet.as_str(), "max.message.bytes", "1000", "1048588"),
+    ] {
+        let alter = |how: &str, what: &str| {
+            let entity = ["--entity-type", "topics", "--entity-name", name, "--alter", how, what];
+            topic.tool("kafka.admin.ConfigCommand", &entity);
+        };
+        alter("--add-config", &format!("{setting}={value}"));
+        for verb in ["check", "init"] {
+            // A changed setting shows up a moment later.
+            let refused = until("the refusal", async || {
+                let done = topic.log(&[verb]).await;
+                (!done.status.success()).then_some(done)
+            });
+            let refused = refused.await;
+            let why = text(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(5), "{why}");
+            let named = format!("topic {name}: {setting} is {value}, but must be {whole}");
+            assert!(why.contains(&named) && why.contains("kafka-configs"), "{why}");
+        }
+        alter("--add-config", &format!("{setting}={whole}"));
+        until("what it was", async || topic.log(&["check"]).await.status.success().then_some(())).await;
+    }
+    let flags = [&["log", "check"], &topic.flags()[..], &["--set", "publisher.partitions=9"]].concat();
+    let why = text(&run(&flags).await.stderr);
+    assert!(why.contains(&format!("topic {work}: partitions is 8, but must be 9")), "{why}");
+
+    let data = tempfile::tempdir().unwrap();
+    let commands = topic.role("command-service", data.path(), "postgres://none").await;
+    commands.ready(true).await;
+    assert_eq!(commands.stop().await, Some(0));
+    topic.tool("org.apache.kafka.tools.TopicCommand", &["--delete", "--topic", &work]);
+    until("its end", async || (missing().await == json!([work])).then_some(())).await;
+    let told = topic.log(&["init"]).await;
+    assert!(
+        told.status.success() && text(&told.stdout).contains(&format!("public topic {work} is not there"))
+    );
+    assert_eq!(missing().await, json!([work]));
+}
+
+/// PLAT-1: a second deployment on the public topics of another one is refused, whether it is made or runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_deployments_public_topics_are_refused() {
+    let prefix = format!("gesta.program.{}", uuid::Uuid::new_v4().simple());
+    let (topic, database) = (Topic::published_as(&prefix), Database::new().await);
+    assert!(topic.log(&["init"]).await.status.success());
+    let data = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let commands = topic.role("command-service", data[0].path(), &database.url()).await;
+    let projectors = topic.role("projectors", data[1].path(), &database.url()).await;
+    commands.ready(true).await;
+    let (second, other) = (Topic::published_as(&prefix), Database::new().await);
+    assert!(second.log(&["init"]).await.status.success(), "nothing was published yet");
+    let (status, created) = commands.command("tasks", json!({ "type": "note", "title": "one" })).await;
+    assert_eq!(status, 201, "{created}");
+    let refused = until("the refusal", async || {
+        let done = second.log(&["check"]).await;
+        (!done.status.success()).then_some(done)
+    });
+    let refused = refused.await;
+    let why = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(8), "{why}");
+    assert!(why.contains("was not published from log") && why.contains("publisher.prefix"), "{why}");
+    let late = second.role("projectors", data[2].path(), &other.url()).await;
+    let reason = until("what it says", async || {
+        let parts = late.parts().await?;
+        let reason = parts["projections"]["reason"].as_str()?.to_owned();
+        reason.contains("was not published from log").then_some(reason)
+    });
+    assert!(reason.await.contains(&format!("{prefix}.work.events")));
+    assert!(topic.log(&["check"]).await.status.success(), "the first is not disturbed");
+    for role in [commands, projectors, late] {
+        assert_eq!(role.stop().await, Some(0));
+    }
 }

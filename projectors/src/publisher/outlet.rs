@@ -40,7 +40,7 @@ impl Outlet {
             store::carry(pool, PUBLISHER, generation, start.shard).await?;
             store::begin(pool, generation, &[PUBLISHER], start).await?;
         }
-        let missing = Publisher::missing(self.options.clone()).await?;
+        let missing = Publisher::check(self.options.clone(), log).await?;
         if !missing.is_empty() {
             tracing::info!(topics = ?missing, "public topics are made; everything is published from the beginning");
             store::rewind(pool, PUBLISHER, generation, &starts).await?;
