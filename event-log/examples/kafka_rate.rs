@@ -2,16 +2,19 @@
 //!
 //! `cargo run --release -p event-log --example kafka_rate -- [SECONDS]` needs `GESTA_KAFKA_BROKERS`. It prints one line of
 //! JSON per number of records in flight: rates per second and median waits in microseconds, medians of alternating
-//! stretches. The topics it makes stay; use brokers that are thrown away.
+//! stretches. Then how fast a new process reads all of it through rule F, commits parsed, beside a plain consumer that
+//! looks at nothing. The topics it makes stay; use brokers that are thrown away.
 #![expect(clippy::print_stdout, reason = "its only output")]
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use event_log::{KafkaOptions, Kind, Log, Record};
-use rdkafka::ClientConfig;
+use event_log::{Content, KafkaOptions, Kind, Log, Record, Start};
 use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::sync::{mpsc, oneshot};
 
 const SHARDS: u16 = 8;
@@ -42,7 +45,7 @@ async fn main() -> Result<(), Failure> {
     // A topic with the same settings for the raw producer.
     let other = KafkaOptions { topic: format!("{topic}-raw"), ..options.clone() };
     Log::kafka_init(other.clone()).await?;
-    let writer = Writer::new(Log::kafka(options).await?).await?;
+    let writer = Writer::new(Log::kafka(options.clone()).await?).await?;
     for in_flight in IN_FLIGHT {
         let (mut ours, mut raw) = (Vec::new(), vec![Vec::new(); LINGERS.len()]);
         for _ in 0..ROUNDS {
@@ -51,22 +54,88 @@ async fn main() -> Result<(), Failure> {
                 figures.push(raw_stretch(&other, linger, in_flight, stretch).await?);
             }
         }
-        let Figures(rate, wait) = median(ours);
+        let Figures(ours, wait) = median(ours);
         let raw = raw.into_iter().map(median).zip(LINGERS);
         let best = raw.max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0));
         let (Figures(raw_rate, raw_wait), linger) = best.ok_or("no linger was tried")?;
         let line = serde_json::json!({
             "inFlight": in_flight,
-            "logPerSecond": rate.round(),
+            "logPerSecond": ours,
             "logP50Micros": wait,
-            "rawPerSecond": raw_rate.round(),
+            "rawPerSecond": raw_rate,
             "rawP50Micros": raw_wait,
             "rawBestLingerMs": linger,
-            "ratio": (rate / raw_rate * 100.0).round() / 100.0,
+            "ratio": (ours / raw_rate * 100.0).round() / 100.0,
         });
         println!("{line}");
     }
+    drop(writer);
+    let (commits, caught_up) = catch_up(Log::kafka(options.clone()).await?).await?;
+    let consumed = tokio::task::spawn_blocking(move || consume(&options, commits)).await??;
+    let line = serde_json::json!({
+        "commits": commits,
+        "catchUpPerSecond": rate(commits, caught_up),
+        "plainConsumerPerSecond": rate(commits, consumed),
+        "ratio": (consumed.as_secs_f64() / caught_up.as_secs_f64() * 100.0).round() / 100.0,
+    });
+    println!("{line}");
     Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate")]
+fn rate(count: u64, elapsed: Duration) -> f64 {
+    (count as f64 / elapsed.as_secs_f64()).round()
+}
+
+/// Reads every shard from its beginning to its end, all at once; how many commits there are, and how long that took.
+async fn catch_up(log: Log) -> Result<(u64, Duration), Failure> {
+    let begun = Instant::now();
+    let read = |shard: u16| {
+        let log = log.clone();
+        tokio::spawn(async move {
+            let mut reader = log.reader(Start::Beginning(shard)).await?;
+            let mut commits = 0;
+            loop {
+                let records = reader.next(BATCH).await?;
+                if records.is_empty() {
+                    return Ok::<u64, Failure>(commits);
+                }
+                commits += records
+                    .iter()
+                    .map(|record| u64::from(matches!(record.content, Content::Commit(_))))
+                    .sum::<u64>();
+            }
+        })
+    };
+    let mut commits = 0;
+    for shard in (0..SHARDS).map(read).collect::<Vec<_>>() {
+        commits += shard.await??;
+    }
+    Ok((commits, begun.elapsed()))
+}
+
+/// Takes as many messages of the topic by one consumer of all its partitions.
+fn consume(options: &KafkaOptions, messages: u64) -> Result<Duration, Failure> {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &options.brokers)
+        .set("group.id", "bench")
+        .set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = config.create()?;
+    let mut places = TopicPartitionList::new();
+    for shard in 0..SHARDS {
+        places.add_partition_offset(&options.topic, i32::from(shard), Offset::Beginning)?;
+    }
+    let begun = Instant::now();
+    consumer.assign(&places)?;
+    let mut taken = 0;
+    while taken < messages {
+        if let Some(message) = consumer.poll(Duration::from_secs(1)) {
+            std::hint::black_box(message?.payload());
+            taken += 1;
+        }
+    }
+    Ok(begun.elapsed())
 }
 
 fn median(mut figures: Vec<Figures>) -> Figures {
@@ -77,9 +146,7 @@ fn median(mut figures: Vec<Figures>) -> Figures {
 fn figures(mut waits: Vec<Duration>, elapsed: Duration) -> Figures {
     waits.sort_unstable();
     let p50 = waits.get(waits.len() / 2).map_or(0, Duration::as_micros);
-    #[expect(clippy::cast_precision_loss, reason = "a rate")]
-    let rate = waits.len() as f64 / elapsed.as_secs_f64();
-    Figures(rate, p50)
+    Figures(rate(waits.len() as u64, elapsed), p50)
 }
 
 /// The log's writer as the command service drives it: per shard, what arrives while a batch is under way is the next.
