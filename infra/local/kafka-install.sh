@@ -65,26 +65,38 @@ run_java() {
         -cp "$KAFKA_LIBS/*" "$@"
 }
 
-# write_properties FOLDER NODE VOTERS PORT CONTROLLER_PORT COPIES: how one broker of COPIES is set up.
+# write_properties FOLDER NODE VOTERS COPIES: how one broker of COPIES is set up on the ports of its folder.
 write_properties() {
+    local port controller detour number=0 listeners advertised map
+    port=$(sed -n 1p "$1/ports")
+    controller=$(sed -n 2p "$1/ports")
+    listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+    advertised=PLAINTEXT://127.0.0.1:$port
+    map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+    for detour in ${GESTA_KAFKA_DETOURS:-}; do
+        number=$((number + 1))
+        listeners=$listeners,DETOUR$number://127.0.0.1:$(sed -n "$((number + 2))p" "$1/ports")
+        advertised=$advertised,DETOUR$number://$detour
+        map=$map,DETOUR$number:PLAINTEXT
+    done
     cat >"$1/server.properties" <<EOF
 process.roles=broker,controller
 node.id=$2
 controller.quorum.voters=$3
-listeners=PLAINTEXT://127.0.0.1:$4,CONTROLLER://127.0.0.1:$5
-advertised.listeners=PLAINTEXT://127.0.0.1:$4
+listeners=$listeners
+advertised.listeners=$advertised
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=$map
 log.dirs=$1/data
 auto.create.topics.enable=false
 unclean.leader.election.enable=false
-offsets.topic.replication.factor=$6
+offsets.topic.replication.factor=$4
 offsets.topic.num.partitions=8
-transaction.state.log.replication.factor=$6
-transaction.state.log.min.isr=$((($6 + 1) / 2))
-default.replication.factor=$6
-min.insync.replicas=$((($6 + 1) / 2))
+transaction.state.log.replication.factor=$4
+transaction.state.log.min.isr=$((($4 + 1) / 2))
+default.replication.factor=$4
+min.insync.replicas=$((($4 + 1) / 2))
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=500

@@ -7,12 +7,15 @@
 #   kafka.sh kill INSTANCE NODE     end one broker with SIGKILL; start brings it back at the same address
 #   kafka.sh status [INSTANCE]      say what runs where; 0 running, 3 stopped
 #   kafka.sh brokers [INSTANCE]     print the addresses of the running one
+#   kafka.sh detours INSTANCE       print where the broker listens for each of GESTA_KAFKA_DETOURS
 #   kafka.sh reset [INSTANCE]       end it at once and remove its data
 #   kafka.sh tool CLASS ARGUMENTS…  run one of Kafka's own tools, such as org.apache.kafka.tools.TopicCommand
 #   kafka.sh sweep FOLDER           reset every instance below FOLDER/<pid> and three/FOLDER/<pid> whose process ended
 #
 # INSTANCE is a folder under .local (such as test/4711) for brokers of its own; without it, the one of `make run`.
 # Where its first part is "three" (three/test/4711), it has three nodes with three copies of everything.
+# GESTA_KAFKA_DETOURS names proxies in front of an instance of one node, HOST:PORT, separated by spaces: the broker has a
+# listener of its own for each, whose clients are told to come by the proxy.
 # GESTA_KAFKA_BROKERS names brokers you already run: then nothing here is installed, started or stopped.
 
 # shellcheck source=infra/local/lib.sh
@@ -66,9 +69,10 @@ await_free() {
     done
 }
 
-# choose_ports: two for every node; those of the last start when they are free, so that addresses someone noted stay right.
+# choose_ports: two for every node and one for each detour; those of the last start when they are free, so that addresses someone noted stay right.
 choose_ports() {
-    local node folder port wanted offset=$((RANDOM % PORTS)) chosen=
+    local node folder port wanted needed offset=$((RANDOM % PORTS)) chosen=
+    needed=$((2 + $(printf '%s' "${GESTA_KAFKA_DETOURS:-}" | wc -w)))
     for node in $(seq "$NODES"); do
         folder=$(node_folder "$node")
         wanted=$(cat "$folder/ports" 2>/dev/null || true)
@@ -76,7 +80,7 @@ choose_ports() {
         for port in $wanted; do
             await_free "$port" && printf '%s\n' "$port" >>"$folder/ports.new"
         done
-        while [ "$(wc -l <"$folder/ports.new")" -lt 2 ]; do
+        while [ "$(wc -l <"$folder/ports.new")" -lt "$needed" ]; do
             offset=$((offset + 1))
             [ "$offset" -le $((2 * PORTS)) ] || die "no free port from $FIRST_PORT on 127.0.0.1 for Kafka; free one or set GESTA_KAFKA_BROKERS"
             port=$((FIRST_PORT + offset % PORTS))
@@ -101,7 +105,7 @@ set_up() {
     local formatting=()
     for node in $(seq "$NODES"); do
         folder=$(node_folder "$node")
-        write_properties "$folder" "$node" "$voters" "$(sed -n 1p "$folder/ports")" "$(sed -n 2p "$folder/ports")" "$NODES"
+        write_properties "$folder" "$node" "$voters" "$NODES"
         [ -f "$folder/formatted" ] || {
             rm -rf "$folder/data"
             (run_java 128m kafka.tools.StorageTool format -t "$(cat "$INSTANCE/cluster")" -c "$folder/server.properties") \
@@ -205,6 +209,8 @@ brokers() {
     addresses
 }
 
+detours() { sed -n '3,$s/^/127.0.0.1:/p' "$(node_folder 1)/ports"; }
+
 reset() {
     [ -d "$INSTANCE" ] || return 0
     take_lock "$INSTANCE/lock"
@@ -240,8 +246,8 @@ external() {
 main() {
     local verb=${1:-}
     case $verb in
-    install | start | stop | kill | status | brokers | reset | tool | sweep) ;;
-    *) die "usage: kafka.sh install|start|stop|kill|status|brokers|reset|tool|sweep [INSTANCE]" ;;
+    install | start | stop | kill | status | brokers | detours | reset | tool | sweep) ;;
+    *) die "usage: kafka.sh install|start|stop|kill|status|brokers|detours|reset|tool|sweep [INSTANCE]" ;;
     esac
     if [ "$verb" = tool ]; then
         install

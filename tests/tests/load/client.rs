@@ -10,6 +10,9 @@ use super::Run;
 
 /// Tries of one command before the client gives up for good.
 const MAX_TRIES: u32 = 600;
+/// How long a patient client asks to be waited for, and how much longer it waits itself: longer than a replica is frozen,
+/// so that it hears what one that wakes up has to say.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
 /// Pause before another try.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -23,6 +26,8 @@ pub(crate) struct Request<'a> {
     pub(crate) body: Value,
     /// Sent as `If-Match`.
     pub(crate) expected: Option<u64>,
+    /// Whether its client waits long for an answer.
+    pub(crate) patient: bool,
 }
 
 /// Sends until the outcome is known. The answer's body comes with the outcome.
@@ -53,6 +58,10 @@ async fn attempt(run: &Run, history: &mut Vec<Operation>, request: &Request<'_>)
         .header("content-type", "application/json")
         .header("idempotency-key", &request.key)
         .body(body.clone());
+    if request.patient {
+        let prefer = format!("wait={}", PATIENCE.0.as_secs());
+        http = http.header("prefer", prefer).timeout(PATIENCE.0 + PATIENCE.1);
+    }
     if let Some(version) = request.expected {
         http = http.header("if-match", format!("\"{version}\""));
     }

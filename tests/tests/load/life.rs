@@ -18,6 +18,9 @@ const LEASE_PAUSE: Duration = Duration::from_millis(10);
 /// Queues of the run; they cover every shard.
 const QUEUES: u64 = 32;
 
+/// Every so many clients one is patient.
+const PATIENT_EVERY: u64 = 8;
+
 /// `SplitMix64`: a seed gives the same choices in every run.
 pub(crate) struct Choices(u64);
 
@@ -41,6 +44,8 @@ struct Life<'a> {
     history: Vec<Operation>,
     choices: Choices,
     name: String,
+    /// Waits long for an answer.
+    patient: bool,
     sent: u64,
     /// The task at hand: id, `task/<id>`, version.
     task: String,
@@ -55,6 +60,7 @@ pub(crate) async fn live(run: Arc<Run>, seed: u64, n: u64) -> Vec<Operation> {
         history: Vec::new(),
         choices: Choices(seed),
         name: format!("client-{n}"),
+        patient: n.is_multiple_of(PATIENT_EVERY),
         sent: 0,
         task: String::new(),
         subject: String::new(),
@@ -76,7 +82,7 @@ impl Life<'_> {
         let key = self.key();
         let path = format!("/tasks/{}/{verb}", self.task);
         let subject = self.subject.clone();
-        let request = Request { path, subject: &subject, key, body, expected };
+        let request = Request { path, subject: &subject, key, body, expected, patient: self.patient };
         let (outcome, answer) = send(self.run, &mut self.history, request).await;
         if let (Outcome::Accepted(_), Some(version)) = (&outcome, answer["version"].as_u64()) {
             self.version = version;
@@ -95,6 +101,7 @@ impl Life<'_> {
             key: key.clone(),
             body: body.clone(),
             expected: None,
+            patient: self.patient,
         };
         let (outcome, answer) = send(self.run, &mut self.history, request).await;
         let Outcome::Accepted(_) = outcome else { return };
@@ -165,7 +172,8 @@ impl Life<'_> {
 
     async fn reuse_key(&mut self, key: String, mut body: Value) {
         body["title"] = json!("another title");
-        let request = Request { path: "/tasks".into(), subject: "", key, body, expected: None };
+        let path = "/tasks".into();
+        let request = Request { path, subject: "", key, body, expected: None, patient: self.patient };
         send(self.run, &mut self.history, request).await;
     }
 }

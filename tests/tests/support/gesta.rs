@@ -114,6 +114,15 @@ impl Gesta {
         self.child.wait().expect("a stopped child ends")
     }
 
+    /// Most memory that it had so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("a running process has a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
+        let kilobytes: u64 = peak.and_then(|peak| peak.parse().ok()).expect("VmHWM in kB");
+        kilobytes * 1024
+    }
+
     /// Sends a signal, such as STOP.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
@@ -136,11 +145,18 @@ pub(crate) fn log_tail(data: &Path) -> String {
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
+/// The last errors that the process on `data` wrote.
+pub(crate) fn log_errors(data: &Path) -> String {
+    let log = std::fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+    let errors: Vec<&str> = log.lines().filter(|line| line.contains("\"level\":\"ERROR\"")).collect();
+    errors[errors.len().saturating_sub(20)..].join("\n")
+}
+
 /// Seconds that a command may run before it is ended, with exit code 124.
 const RUN_SECONDS: &str = "60";
 
 /// Runs a command of the executable to its end: exit code, standard output, standard error.
-pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(arguments: &[impl AsRef<std::ffi::OsStr>]) -> (Option<i32>, String, String) {
     let output = Command::new("timeout")
         .arg(RUN_SECONDS)
         .arg(executable())

@@ -1,51 +1,101 @@
-//! A TCP proxy between the system and Postgres that a test can cut and mend.
+//! A TCP proxy between two processes that a test can cut and mend.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A proxy; cut, it ends every connection and accepts none.
+/// Most bytes that a silent proxy has taken from one side; the rest waits with the sender.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What becomes of connections.
+#[derive(Clone, Copy, PartialEq)]
+enum Line {
+    Whole,
+    Silent,
+    Cut,
+}
+
+/// A proxy. Cut, it ends every connection and accepts none; silent, it passes nothing on in either direction.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
-    whole: Arc<watch::Sender<bool>>,
+    line: Arc<watch::Sender<Line>>,
 }
 
 impl Proxy {
     /// Begins to pass connections on to `target`, `host:port`.
     pub(crate) async fn start(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        Self::at(Self::listener().await, target)
+    }
+
+    /// Where a proxy will be.
+    pub(crate) async fn listener() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port")
+    }
+
+    /// Begins to pass connections that come to `listener` on to `target`.
+    pub(crate) fn at(listener: TcpListener, target: String) -> Self {
         let address = listener.local_addr().expect("a bound listener has an address");
-        let whole = Arc::new(watch::Sender::new(true));
-        tokio::spawn(serve(listener, target, Arc::clone(&whole)));
-        Self { address, whole }
+        let line = Arc::new(watch::Sender::new(Line::Whole));
+        tokio::spawn(serve(listener, target, Arc::clone(&line)));
+        Self { address, line }
     }
 
     /// Ends all connections; new ones are closed at once.
     pub(crate) fn cut(&self) {
-        self.whole.send_replace(false);
+        self.line.send_replace(Line::Cut);
+    }
+
+    /// Passes nothing on, as a network that is cut: connections stay, and what was sent comes through once it is mended.
+    pub(crate) fn silence(&self) {
+        self.line.send_replace(Line::Silent);
     }
 
     /// Lets connections through again.
     pub(crate) fn mend(&self) {
-        self.whole.send_replace(true);
+        self.line.send_replace(Line::Whole);
     }
 }
 
-async fn serve(listener: TcpListener, target: String, whole: Arc<watch::Sender<bool>>) {
-    while let Ok((mut inward, _)) = listener.accept().await {
-        let (target, mut state) = (target.clone(), whole.subscribe());
+async fn serve(listener: TcpListener, target: String, line: Arc<watch::Sender<Line>>) {
+    while let Ok((inward, _)) = listener.accept().await {
+        let (target, state) = (target.clone(), line.subscribe());
         tokio::spawn(async move {
-            if !*state.borrow_and_update() {
-                return;
-            }
-            let Ok(mut outward) = TcpStream::connect(&target).await else { return };
+            let mut cut = state.clone();
             tokio::select! {
-                _ = tokio::io::copy_bidirectional(&mut inward, &mut outward) => {}
-                _ = state.wait_for(|whole| !whole) => {}
+                _ = connect(inward, target, state) => {}
+                _ = cut.wait_for(|line| *line == Line::Cut) => {}
             }
         });
+    }
+}
+
+async fn connect(inward: TcpStream, target: String, state: watch::Receiver<Line>) -> std::io::Result<()> {
+    let outward = TcpStream::connect(&target).await?;
+    inward.set_nodelay(true)?;
+    outward.set_nodelay(true)?;
+    let ((from, to), (back_from, back_to)) = (inward.into_split(), outward.into_split());
+    // One side that has said everything may still hear the other.
+    tokio::try_join!(pass(from, back_to, state.clone()), pass(back_from, to, state))?;
+    Ok(())
+}
+
+async fn pass(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut state: watch::Receiver<Line>,
+) -> std::io::Result<()> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        // An error means that the proxy is gone, and with it the test.
+        let _ = state.wait_for(|line| *line == Line::Whole).await;
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..read]).await?;
     }
 }
 
