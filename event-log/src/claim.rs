@@ -119,3 +119,33 @@ impl ClaimAttempt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{FORMAT, Genesis};
+
+    /// PLAT-6, PLAT-11: the log's time of a claim lies between its sending and its report, give or take 5 s.
+    #[test]
+    fn a_clock_is_trusted_within_five_seconds() {
+        let sent_at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let (log_id, deployment) = (uuid::Uuid::nil(), "test".to_owned());
+        let genesis = Genesis { log_id, deployment, generation: 1, shards: 1, format: FORMAT };
+        let cursor = Cursor::beginning(&genesis, 0);
+        let difference = |appended: i64, reported: i64| {
+            let after = |milliseconds| sent_at + TimeDelta::milliseconds(milliseconds);
+            let claimed = Claimed {
+                ownership: Ownership::new(0, 1, 1, 1),
+                cursor,
+                last_at: None,
+                appended_at: after(appended),
+                sent_at,
+                reported_at: after(reported),
+            };
+            claimed.clock_difference().map(|difference| difference.num_milliseconds())
+        };
+        assert_eq!((difference(-5_000, 10), difference(-5_001, 10)), (None, Some(5_001)));
+        assert_eq!((difference(5_010, 10), difference(5_011, 10)), (None, Some(5_001)));
+        assert_eq!(difference(60_000, 60_000), None, "a slow report says nothing of the clock");
+    }
+}

@@ -1,10 +1,9 @@
 //! Initialising and opening a topic, and what is refused by name.
 
 use event_log::{Fence, KafkaError, KafkaOptions, Kind, Log};
-use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 
 use super::support::{SHARDS, append, claim, commits};
-use super::topic::{SETTINGS, Topic};
+use super::topic::Topic;
 
 async fn refusal(options: KafkaOptions) -> String {
     Log::kafka(options).await.expect_err("it was opened").to_string()
@@ -96,13 +95,7 @@ async fn another_setting_is_refused_by_name() {
         ("compression.type", "producer"),
         ("max.message.bytes", "1000"),
     ] {
-        // The brokers' old call resets whatever it does not name.
-        let mut change = AlterConfig::new(ResourceSpecifier::Topic(&topic.name));
-        for (name, value) in SETTINGS.into_iter().filter(|(name, _)| *name != setting) {
-            change = change.set(name, value);
-        }
-        let changed = topic.admin().alter_configs([&change.set(setting, value)], &AdminOptions::new()).await;
-        changed.unwrap().into_iter().for_each(|changed| drop(changed.unwrap()));
+        topic.set(setting, value).await;
         let why = refusal(topic.options()).await;
         assert!(why.contains(&format!("{setting} is {value}, but must be ")), "{why}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use event_log::{Kind, Log, Ownership, Record};
+use event_log::{AppendError, Kind, Log, Ownership, Record};
 
 use super::support::{append, claim, commits, record};
 use super::topic::{PATIENCE, Topic};
@@ -70,6 +70,49 @@ async fn a_busy_owner_sees_what_others_append() {
             assert_eq!(commits(log, 0).await, expected);
         }
     }
+}
+
+/// PLAT-1, PLAT-6: a record that the brokers refuse for ever fails its batch, and alone by name; what other shards append,
+/// before and at the same time, is proven, and the shard goes on after its next claim.
+#[tokio::test]
+async fn a_refused_record_fails_alone() {
+    let topic = Topic::one_node();
+    Log::kafka_init(topic.options()).await.unwrap();
+    let log = topic.log().await;
+    let mut owner = claim(&log, 0).await.ownership;
+    let mut other = claim(&log, 1).await.ownership;
+    append(&log, &mut owner, [1]).await;
+    // Somebody lowers it under a running owner.
+    topic.set("max.message.bytes", "5000").await;
+    let poison = |owner: &mut Ownership| Record {
+        value: vec![b' '; 6_000].into(),
+        ..Record::barrier(owner.stamp(Kind::Barrier))
+    };
+    let started = Instant::now();
+    let mut number = 10;
+    loop {
+        let refused = vec![record(&mut owner, 2), poison(&mut owner), record(&mut owner, 3)];
+        let (refused, proven) =
+            tokio::join!(log.append(0, refused), append(&log, &mut other, number..number + 3));
+        assert_eq!(proven.len(), 3);
+        number += 3;
+        match refused {
+            Err(AppendError::Unconfirmed { shard: 0, .. }) => break,
+            Err(error) => panic!("{error}"),
+            // The brokers take a moment to heed it.
+            Ok(_) => assert!(started.elapsed() < PATIENCE, "the poison is taken"),
+        }
+    }
+    let mut owner = claim(&log, 0).await.ownership;
+    let alone = vec![poison(&mut owner)];
+    let refused = log.append(0, alone).await.unwrap_err();
+    assert!(matches!(refused, AppendError::TooLarge { .. }), "{refused}");
+    assert!(refused.to_string().contains("max.message.bytes"), "{refused}");
+    let mut owner = claim(&log, 0).await.ownership;
+    append(&log, &mut owner, [4]).await;
+    append(&log, &mut other, [number]).await;
+    assert_eq!(commits(&log, 0).await.last(), Some(&4));
+    assert_eq!(commits(&log, 1).await, (10..=number).collect::<Vec<_>>());
 }
 
 /// PLAT-1: a queue of librdkafka that is full delays a batch, and neither tears nor reorders it.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use event_log::{KafkaOptions, Log};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -117,6 +117,17 @@ impl Topic {
             );
         }
         producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    /// Sets one of the log's settings; the others stay what they must be.
+    pub(crate) async fn set(&self, setting: &str, value: &str) {
+        // The brokers' old call resets whatever it does not name.
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(&self.name));
+        for (name, value) in SETTINGS.into_iter().filter(|(name, _)| *name != setting) {
+            change = change.set(name, value);
+        }
+        let changed = self.admin().alter_configs([&change.set(setting, value)], &AdminOptions::new()).await;
+        changed.unwrap().into_iter().for_each(|changed| drop(changed.unwrap()));
     }
 
     async fn delete(&self) {
