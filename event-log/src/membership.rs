@@ -86,14 +86,7 @@ impl Membership {
         }
     }
 
-    /// Leaves without waiting for it: others shall own the shards.
-    pub fn resign(&self) {
-        if let Some(group) = &self.group {
-            group.resign();
-        }
-    }
-
-    /// Leaves, so that others take over at once; tells whether there are others.
+    /// Leaves, so that others take over at once; tells whether there are others. It may join again.
     pub async fn leave(&self) -> bool {
         match &self.group {
             Some(group) => group.leave().await,

@@ -22,6 +22,12 @@ fn since_boot() -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or(0))
 }
 
+/// When the machine was started, by the wall clock: another time once that clock was set.
+pub(super) fn booted() -> DateTime<Utc> {
+    let now = Utc::now();
+    TimeDelta::from_std(since_boot()).map_or(now, |since| now - since)
+}
+
 impl Clock {
     /// Begins with the wall clock.
     pub(super) fn start() -> Self {

@@ -310,6 +310,7 @@ impl Driver {
             owner: self.running.following.owner.clone(),
             next_offset: self.running.following.read_to.max(self.shard.cursor().next_offset),
             end: self.log.end(self.number),
+            trusts_clock: self.trusts_clock(),
         };
         let named = |status: &Status| std::mem::discriminant(status);
         self.status.send_if_modified(|shown| {

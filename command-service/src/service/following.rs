@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use event_log::{Content, Counted, Cursor, Hint, Log, ReadError, Reader, Start};
 use tokio::time::Instant;
 
+use super::clock;
 use super::driver::Driver;
 use crate::shard::{Input, Status};
 
@@ -19,6 +20,9 @@ pub(super) const NEAR_RECORDS: u64 = 10_000;
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 /// How long an owner that another one replaced waits to hear which of them is meant; two heartbeats.
 const FENCED_PAUSE: Duration = Duration::from_secs(1);
+
+/// A wall clock that moved by this much against the one that runs from boot was set.
+const CLOCK_SET: TimeDelta = TimeDelta::seconds(1);
 
 /// What was read, with the reader for more; nothing at the end.
 pub(super) type ReadOn = Result<(Reader, Vec<Counted>), ReadError>;
@@ -34,6 +38,8 @@ pub(super) struct Following {
     pub(super) claim_at: Option<Instant>,
     /// This process shall own nothing any more.
     pub(super) released: bool,
+    /// When the machine was started by the clock that was found to be wrong.
+    distrusted: Option<DateTime<Utc>>,
     reader: Option<Reader>,
     /// Time of the last commit.
     last_at: Option<DateTime<Utc>>,
@@ -60,7 +66,11 @@ impl Driver {
             return;
         }
         let said = *self.hint.borrow_and_update();
-        let hint = if self.running.following.released { Hint::Away } else { said };
+        let following = &mut self.running.following;
+        following.distrusted =
+            following.distrusted.filter(|booted| (clock::booted() - booted).abs() < CLOCK_SET);
+        let kept_away = following.released || following.distrusted.is_some();
+        let hint = if kept_away { Hint::Away } else { said };
         match (hint, self.shard.status()) {
             (Hint::Assigned, Status::Following) if self.is_near() => {
                 self.membership.hold(self.number, true);
@@ -178,11 +188,14 @@ impl Driver {
         tracing::error!(
             shard = self.number,
             seconds,
-            "this machine's clock differs from the brokers'; set it and start this process again"
+            "this machine's clock differs from the brokers'; this process owns no shard until the clock is set"
         );
-        self.running.following.released = true;
-        self.membership.resign();
+        self.running.following.distrusted = Some(clock::booted());
         self.step(Input::Revoke);
+    }
+
+    pub(super) fn trusts_clock(&self) -> bool {
+        self.running.following.distrusted.is_none()
     }
 }
 

@@ -115,7 +115,7 @@ impl Service {
             let settings = Settings { shard: number, generation, exclusive, memory };
             let shard = Shard::new(settings, Cursor::beginning(log.genesis(), number));
             let (status, owner, end) = (Status::Following, Arc::from(""), log.end(number));
-            let begun = ShardStatus { shard: number, status, owner, next_offset: 0, end };
+            let begun = ShardStatus { shard: number, status, owner, next_offset: 0, end, trusts_clock: true };
             let (status, shown) = watch::channel(begun);
             let (inbox, messages) = mpsc::channel(limits::MAX_WAITING_COMMANDS);
             let driver = Driver {

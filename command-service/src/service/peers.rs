@@ -126,7 +126,11 @@ impl Peers {
         if status != StatusCode::OK {
             let said = String::from_utf8_lossy(&body).into_owned();
             tracing::error!(%address, %status, said, "the owner of a shard refuses this process");
-            return Hop::NotSent(format!("the owner at {address} refuses this process; nothing was written"));
+            let advice =
+                if status == StatusCode::UNAUTHORIZED { "compare peers.secret" } else { "see its log" };
+            return Hop::NotSent(format!(
+                "the owner at {address} refuses this process; {advice}; nothing was written"
+            ));
         }
         match wire::read_answer(&body) {
             Ok(answer) => Hop::Answered(answer),

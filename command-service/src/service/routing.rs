@@ -18,8 +18,8 @@ use crate::shard::{Mode, Status};
 
 /// First and longest wait before a command is tried again.
 const TRY_AGAIN: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
-/// Time between two looks whether every shard can be read.
-const READABLE_EVERY: Duration = Duration::from_millis(500);
+/// Time between two looks whether this process may still own shards.
+const FIT_EVERY: Duration = Duration::from_millis(500);
 /// How long shards may take to end what is under way.
 const RELEASE: Duration = Duration::from_secs(2);
 /// How long a process that ends waits for others to own its shards, so that it can still answer.
@@ -86,7 +86,7 @@ impl Service {
         }
     }
 
-    /// Lets this process own shards once it has read them, and as long as it can read all of them.
+    /// Lets this process own shards while it has read all of them nearly to their ends and trusts its clock.
     pub(super) async fn take_part(self) {
         let shown = |test: fn(&ShardStatus) -> bool| {
             let all = |shard: &Handle| test(&shard.status.borrow());
@@ -94,17 +94,24 @@ impl Service {
         };
         let readable = |shown: &ShardStatus| !matches!(shown.status, Status::Stopped(_));
         let look = async {
-            while !shown(ShardStatus::is_near) {
-                tokio::time::sleep(LOOK_EVERY).await;
+            loop {
+                while !shown(ShardStatus::may_own) {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                self.0.membership.join();
+                while shown(ShardStatus::may_own) {
+                    tokio::time::sleep(FIT_EVERY).await;
+                }
+                if !self.0.exclusive {
+                    let why = if shown(readable) {
+                        "it is behind, or its clock is off"
+                    } else {
+                        "a shard cannot be read"
+                    };
+                    tracing::error!(why, "this process leaves the ownership of shards to others");
+                }
+                self.0.membership.leave().await;
             }
-            self.0.membership.join();
-            while shown(readable) {
-                tokio::time::sleep(READABLE_EVERY).await;
-            }
-            if !self.0.exclusive {
-                tracing::error!("a shard cannot be read; this process leaves the ownership to others");
-            }
-            self.0.membership.resign();
         };
         tokio::select! {
             () = look => {}

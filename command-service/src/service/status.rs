@@ -19,6 +19,8 @@ pub struct ShardStatus {
     pub next_offset: u64,
     /// Next offset of its log; above `next_offset` while it is being read.
     pub end: u64,
+    /// Whether the clock was that of the log at the last claim, or was set since.
+    pub trusts_clock: bool,
 }
 
 impl ShardStatus {
@@ -30,6 +32,12 @@ impl ShardStatus {
             Status::Following => !self.owner.is_empty() && self.is_near(),
             Status::Claiming | Status::Draining | Status::Stopped(_) => false,
         }
+    }
+
+    /// Whether a process that is so may own shards.
+    #[must_use]
+    pub fn may_own(&self) -> bool {
+        self.is_near() && self.trusts_clock && !matches!(self.status, Status::Stopped(_))
     }
 
     /// Whether little of its log is still to be read.
@@ -59,5 +67,27 @@ impl ServiceStatus {
             Status::Stopped(place) => Some((shard.shard, place.as_str())),
             _ => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PLAT-6, PLAT-11: whoever is far behind, distrusts its clock or cannot read a shard owns none.
+    #[test]
+    fn who_may_own() {
+        let fit = ShardStatus {
+            shard: 0,
+            status: Status::Following,
+            owner: "".into(),
+            next_offset: 5,
+            end: 5 + NEAR_RECORDS,
+            trusts_clock: true,
+        };
+        assert!(fit.may_own());
+        assert!(!ShardStatus { next_offset: 4, ..fit.clone() }.may_own());
+        assert!(!ShardStatus { trusts_clock: false, ..fit.clone() }.may_own());
+        assert!(!ShardStatus { status: Status::Stopped("place".into()), ..fit }.may_own());
     }
 }

@@ -62,7 +62,7 @@ impl Group {
         }
     }
 
-    pub(crate) fn resign(&self) {
+    fn resign(&self) {
         let member = self.member.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(member) = &*member {
             member.stop.store(true, Ordering::Relaxed);

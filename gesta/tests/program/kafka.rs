@@ -1,7 +1,8 @@
 //! The roles apart, on a log on a real Kafka.
 
+use std::io::{Seek, Write};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -40,13 +41,16 @@ impl Topic {
         own.chain(["--kafka-brokers", brokers]).collect()
     }
 
-    /// Runs one of Kafka's own tools.
+    /// Runs one of Kafka's own tools, with nothing to read.
     fn tool(&self, class: &str, arguments: &[&str]) {
+        self.fed(class, arguments, Stdio::null());
+    }
+
+    fn fed(&self, class: &str, arguments: &[&str], input: Stdio) {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/kafka.sh");
         let mut command = std::process::Command::new(script);
-        let done =
-            command.args(["tool", class, "--bootstrap-server", &self.brokers]).args(arguments).output();
-        let done = done.unwrap();
+        command.args(["tool", class, "--bootstrap-server", &self.brokers]).args(arguments).stdin(input);
+        let done = command.output().unwrap();
         assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
     }
 
@@ -56,10 +60,21 @@ impl Topic {
 
     /// A role of its own process, with a data folder of its own; the first and the second address it tells.
     pub(crate) async fn role(&self, role: &str, data: &Path, database: &str) -> Gesta {
+        self.role_with(role, data, database, &[]).await
+    }
+
+    /// The same with more in its environment.
+    pub(crate) async fn role_with(
+        &self,
+        role: &str,
+        data: &Path,
+        database: &str,
+        environment: &[(&str, &str)],
+    ) -> Gesta {
         let fixed = [role, "--data-dir", data.to_str().unwrap(), "--ops-listen", "127.0.0.1:0"];
         let mut command = program(&[&fixed, &self.flags()[..]].concat());
         command.args(["--listen", "127.0.0.1:0", "--log-level", "info", "--log-format", "json"]);
-        command.env("GESTA_POSTGRES_URL", database);
+        command.env("GESTA_POSTGRES_URL", database).envs(environment.iter().copied());
         let mut running = Running::start_by_errors(command);
         let (url, ops) = running
             .line("where it listens", |line| {
@@ -105,6 +120,20 @@ async fn the_roles_run_apart_on_kafka() {
     let ends: Vec<_> =
         shown["shards"].as_array().unwrap().iter().map(|shard| shard["end"].as_u64()).collect();
     assert_eq!(ends.iter().flatten().sum::<u64>(), 7, "three of GENESIS, three claims, one commit: {shown}");
+    let mut input = tempfile::tempfile().unwrap();
+    input.write_all(b"of somebody else\n").unwrap();
+    input.rewind().unwrap();
+    topic.fed("org.apache.kafka.tools.ConsoleProducer", &["--topic", topic.name()], input.into());
+    let void = topic.log(&["show", "--void", "--output", "json"]).await;
+    let void: Value = serde_json::from_slice(&void.stdout).unwrap();
+    assert_eq!((void.as_array().unwrap().len(), &void[0]["bytes"]), (1, &json!(16)), "{void}");
+    assert!(void[0]["kind"].is_null() && void[0]["wanted"].is_string(), "{void}");
+    until("its count", async || {
+        let metrics = commands.ops("/metrics").await.1;
+        let shard = format!("gesta_log_void_records_total{{shard=\"{}\"}} 1", void[0]["shard"]);
+        metrics.contains(&shard).then_some(())
+    })
+    .await;
     let checked = topic.log(&["check"]).await;
     assert!(text(&checked.stdout).contains("the log is whole"), "{}", text(&checked.stderr));
     for role in [commands, projectors, queries] {

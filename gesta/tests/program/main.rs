@@ -9,6 +9,7 @@ mod demo;
 mod events;
 mod gesta;
 mod kafka;
+mod peers;
 mod postgres_gone;
 mod python;
 mod replicas;

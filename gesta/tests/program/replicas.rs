@@ -87,11 +87,18 @@ impl Fleet {
     async fn owned(&self) -> Vec<f64> {
         let mut owned = Vec::new();
         for replica in &self.replicas {
-            let metrics = replica.ops("/metrics").await.1;
-            let shards = metrics.lines().filter_map(|line| line.strip_prefix("gesta_shard_owner{"));
-            owned.push(shards.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum());
+            owned.push(total(replica, "gesta_shard_owner").await);
         }
         owned
+    }
+
+    /// Commands that changed nothing, such as claims that found nothing.
+    async fn unchanged(&self) -> f64 {
+        let mut unchanged = 0.0;
+        for replica in &self.replicas {
+            unchanged += total(replica, "gesta_commands_unchanged_total").await;
+        }
+        unchanged
     }
 
     async fn end(self) {
@@ -99,6 +106,13 @@ impl Fleet {
             assert_eq!(role.stop().await, Some(0));
         }
     }
+}
+
+/// The sum of a metric over all shards.
+pub(crate) async fn total(replica: &Gesta, metric: &str) -> f64 {
+    let metrics = replica.ops("/metrics").await.1;
+    let shards = metrics.lines().filter_map(|line| line.strip_prefix(metric)?.strip_prefix('{'));
+    shards.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
 }
 
 /// What a client saw.
@@ -236,8 +250,10 @@ async fn every_replica_answers_every_command() {
         let claim = json!({ "worker": "w", "queues": [queue.as_str()], "max": 1, "wait": 30_000 });
         let waiting = replica.command("tasks/claim", claim);
         let task = json!({ "type": "note", "title": "polled", "queue": queue.as_str() });
+        let before = fleet.unchanged().await;
         let created = async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            // The claim found nothing, so it waits.
+            until("the wait", || async { (fleet.unchanged().await > before).then_some(()) }).await;
             fleet.replicas[(index + 1) % 3].command("tasks", task).await
         };
         let begun = Instant::now();
