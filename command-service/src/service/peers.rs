@@ -123,6 +123,9 @@ impl Peers {
         let Ok(body) = to_bytes(Body::new(response.into_body()), MAX_ANSWER_BYTES).await else {
             return Hop::Broken;
         };
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return Hop::NotSent(format!("the owner at {address} is not ready yet; nothing was written"));
+        }
         if status != StatusCode::OK {
             let said = String::from_utf8_lossy(&body).into_owned();
             tracing::error!(%address, %status, said, "the owner of a shard refuses this process");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::{block_in_place, spawn_blocking};
 
 use super::cluster::{Cluster, Node};
-use super::{ANSWER, STANDSTILL, published};
+use super::{ANSWER, published};
 use crate::load::{self, Run};
 use crate::support::brokers::Brokers;
 
@@ -14,6 +14,8 @@ const REPLICAS: usize = 2;
 const CLIENTS: u64 = 24;
 /// Commands acknowledged while a broker is dead, and again when it is back, at least.
 const PROGRESS: u64 = 100;
+/// Longest time to that: the test is about what becomes of commands, and runs beside others.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
@@ -35,7 +37,7 @@ async fn nothing_is_lost_or_doubled_when_leaders_die() {
         let dead = Instant::now();
         run.reach(run.acknowledged() + PROGRESS).await;
         assert!(
-            dead.elapsed() < STANDSTILL,
+            dead.elapsed() < PATIENCE,
             "no progress without broker {}\n{}",
             node + 1,
             cluster.last_words()
