@@ -21,8 +21,8 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const MESSAGE_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
 /// A report that is later than the timeout by this much never comes: the producer is made anew.
 const REPORT_GRACE: Duration = Duration::from_secs(30);
-/// How long records wait in librdkafka for others: not at all, because batches are made before it, and because it waits
-/// for whole milliseconds at least (`rd_timeout_remains` in its rdtime.h): 0.1 took more than half of an append.
+/// How long records wait in librdkafka for others: not at all, because batches are made before it, and because a wait
+/// of its own takes whole milliseconds (`rd_timeout_remains` in its rdtime.h) where nothing else wakes it.
 const LINGER_MS: &str = "0";
 /// Most bytes that wait in librdkafka; above what the log lets in, so that its own limit comes first.
 const QUEUE_KILOBYTES: &str = "131072";
