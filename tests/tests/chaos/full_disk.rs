@@ -3,15 +3,11 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use serde_json::json;
-use tests::checker;
 use tokio::task::block_in_place;
 
-use crate::support::api::{Answer, Api};
 use crate::support::database::Database;
-use crate::support::eventually::eventually;
+use crate::support::filling::Filling;
 use crate::support::gesta::{Gesta, executable, free_address, run};
-use crate::support::tasks::task;
 
 /// A broker, instance $3 of script $2, in folder $1 on a small disk. A line of input makes the disk larger, ends what is
 /// left of the broker and starts it again; both times its address is printed. All of it ends with its input.
@@ -21,9 +17,7 @@ mount -o remount,size=512m "$1" || exit 1
 "$2" kill "$3" 1
 "$2" start "$3" && read -r _
 "#;
-/// Bytes of each command.
-const COMMAND_BYTES: usize = 100_000;
-/// More of them than the disk holds.
+/// More commands than the disk holds.
 const COMMANDS: usize = 400;
 
 /// The broker, gone with the test.
@@ -77,11 +71,6 @@ impl Drop for SmallDisk {
     }
 }
 
-async fn fill(api: &Api, n: usize) -> Answer {
-    let body = task("full", json!({ "payload": { "n": n, "ballast": "x".repeat(COMMAND_BYTES) } }));
-    api.command("tasks", &body).key(&format!("fill-{n}")).header("prefer", "wait=3").send().await
-}
-
 /// PLAT-1: the broker's disk is full, so it dies: commands are answered 503 or 504, and once there is space and it is
 /// started again, the same process goes on. Everything acknowledged is there once, and every key resolves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,34 +86,7 @@ async fn a_broker_with_a_full_disk_loses_nothing() {
     let mut gesta = Gesta::launch_role(command, &data, &database.url, free_address(), free_address());
     gesta.wait_for("/readyz", |status, _| status == 200).await;
     let api = gesta.api();
-    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
-    for n in 0..COMMANDS {
-        let answer = fill(&api, n).await;
-        match answer.status {
-            201 => {
-                accepted.push((n, answer));
-                continue;
-            }
-            503 => assert!(answer.header("retry-after").is_some(), "{answer:#?}"),
-            _ => drop(answer.is(504, "outcome_unknown")),
-        }
-        refused.push(n);
-        if refused.len() == 3 {
-            break;
-        }
-    }
-    assert!(!accepted.is_empty() && refused.len() == 3, "{} accepted, refused {refused:?}", accepted.len());
-    eprintln!("{} fitted; then {refused:?} were refused", accepted.len());
+    let filling = Filling::until_full(&api, COMMANDS).await;
     assert_eq!(block_in_place(|| disk.grow()), address, "a broker comes back where it was");
-    for n in refused {
-        let answer = eventually("a disk with space", async || fill(&api, n).await, |seen| seen.status == 201);
-        accepted.push((n, answer.await));
-    }
-    let log = api.events().await;
-    assert_eq!(checker::check_log(&log), []);
-    assert_eq!(log.len(), 2 * accepted.len(), "each key once: created and queued");
-    for (n, answer) in &accepted {
-        let again = fill(&api, *n).await.accepted();
-        assert_eq!((again.id(), again.header("idempotency-replayed")), (answer.id(), Some("true")), "{n}");
-    }
+    filling.resolve(&api).await;
 }

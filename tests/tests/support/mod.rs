@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod brokers;
 pub(crate) mod database;
 pub(crate) mod eventually;
+pub(crate) mod filling;
 pub(crate) mod gesta;
 pub(crate) mod proxy;
 pub(crate) mod shared;
