@@ -36,12 +36,14 @@ pub struct DeadLettersRow {
     pub event: String,
     /// `poison`: it was tried and could not be read. `follower`: it waits behind one, untried.
     pub kind: String,
-    /// Where it failed: `decode-key`, `decode-header`, `upcast` or `decode-value`; none of a follower.
+    /// Where it failed: `decode-key`, `decode-header`, `upcast`, `decode-value`, `handle` or `write`; none of a follower.
     pub stage: Option<String>,
     /// What was wrong; none of a follower.
     pub error: Option<String>,
     /// How often it was tried.
     pub attempts: i32,
+    /// How often it was redriven in vain: how long it waits until it is tried again by itself.
+    pub redrives: i32,
     /// `parked`, or `applied`: nothing is deleted.
     pub state: String,
     /// Whether somebody wants its stream tried again.
@@ -138,6 +140,12 @@ GRANT SELECT, INSERT, UPDATE ON gesta.dead_letters TO gesta_projector;
 GRANT SELECT ON gesta.dead_letters TO gesta_query;
 
 ALTER TABLE gesta.projections ADD COLUMN parked_version bigint NOT NULL DEFAULT 0;
+";
+
+/// How often a letter was redriven, apart from how often it was tried: three times before it is parked, maybe.
+pub(crate) const REDRIVEN_SQL: &str = "
+ALTER TABLE gesta.dead_letters ADD COLUMN redrives integer NOT NULL DEFAULT 0;
+UPDATE gesta.dead_letters SET redrives = attempts - 1 WHERE attempts > 1;
 ";
 
 /// What a letter is called, and an index of those that are tried again by themselves.

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "generations and projections", projections::CREATE_SQL),
     (2, "dead letters", dead_letters::CREATE_SQL),
     (3, "ids of dead letters", dead_letters::IDENTIFIED_SQL),
+    (4, "redrives of dead letters", dead_letters::REDRIVEN_SQL),
 ];
 
 /// The generation that a new database begins with.

@@ -83,6 +83,11 @@ impl Event {
         &self.commit
     }
 
+    /// The same, for whoever keeps it.
+    pub(crate) fn shared(&self) -> Arc<Commit> {
+        Arc::clone(&self.commit)
+    }
+
     /// The event as it stands in the commit.
     #[must_use]
     pub fn record(&self) -> &EventRecord {

@@ -10,14 +10,14 @@ use schemas::personal::withhold;
 use schemas::position::Position;
 use schemas::upcast::DecodeError;
 
-use super::Personal;
+use super::{PUBLISHER, Personal};
 use crate::event::{Event, EventError};
 use crate::runner::Failure;
 
 /// The events of a counted record; none of a claim or barrier.
 ///
 /// # Errors
-/// [`Failure::Undecodable`]: nobody can say what an event holds that this release cannot read.
+/// [`Failure::Poison`]: nobody can say what an event holds that this release cannot read.
 pub(crate) fn events(
     counted: &Counted,
     generation: u32,
@@ -30,10 +30,9 @@ pub(crate) fn events(
     for index in 0..commit.events.len() {
         let number = u16::try_from(index).expect("a commit has at most 1,000 events");
         let position = Position { generation, shard, offset, index: number };
-        let event = read(commit, index, position, personal).map_err(|error| Failure::Undecodable {
-            offset,
-            index,
-            error,
+        let event = read(commit, index, position, personal).map_err(|error| {
+            let (projection, error) = (PUBLISHER, error.to_string());
+            Failure::Poison { offset, index: number, projection, error }
         })?;
         events.push(event);
     }

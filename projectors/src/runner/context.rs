@@ -5,11 +5,12 @@ use std::time::Instant;
 use event_log::Log;
 use tokio::sync::Semaphore;
 
+use super::breaker::Breaker;
 use super::cache::Budget;
 use super::depths::Depths;
 use super::failure::Failure;
 use super::group::Prepared;
-use super::parked::Limits;
+use super::parked::{Letter, Limits};
 use super::rows::Source;
 use crate::status::Status;
 use crate::store::{self, Marks};
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) depths: Depths,
     pub(crate) writers: Semaphore,
     pub(crate) parked: Limits,
+    pub(crate) breaker: Breaker,
     pub(crate) until_end: bool,
     pub(crate) status: Status,
 }
@@ -49,6 +51,14 @@ impl Context {
             metrics::counter!("gesta_projection_events_applied_total", "projection" => *name)
                 .increment(u64::try_from(*events).unwrap_or(0));
         }
+        batch.worked.iter().for_each(|name| self.breaker.succeeded(name));
+        batch.letters.iter().for_each(count);
         Ok(batch.marks)
     }
+}
+
+fn count(letter: &Letter) {
+    let (stage, reason) = letter.cause.as_ref().map_or(("", "follower"), |c| (c.stage, c.class.as_str()));
+    let labels = [("projection", letter.projection), ("stage", stage), ("reason", reason)];
+    metrics::counter!("gesta_dead_letters_parked_total", &labels).increment(1);
 }

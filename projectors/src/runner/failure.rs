@@ -7,8 +7,8 @@ use event_log::{KafkaError, PublishError, ReadError};
 use schemas::ids::Stream;
 use uuid::Uuid;
 
+use super::breaker;
 use super::parked::Limits;
-use crate::event::EventError;
 
 /// Why a batch was not applied.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +44,31 @@ pub(crate) enum Failure {
     /// Read models that always move together stand at different places.
     #[error("the stored cursors of {} differ: they were changed by someone else. Rebuild them", .0.join(" and "))]
     Apart(&'static [&'static str]),
-    /// An event cannot be decoded, and the run is one that parks nothing.
-    #[error("offset {offset}, event {index}: {error}")]
-    Undecodable {
+    /// An event cannot be read or applied, and the run is one that parks nothing.
+    #[error("offset {offset}, event {index}, projection {projection}: {error}")]
+    Poison {
         /// Offset of its commit.
         offset: u64,
         /// Index in the commit.
-        index: usize,
+        index: u16,
+        /// The projection, or the first of those that cannot.
+        projection: &'static str,
         /// Why.
-        error: EventError,
+        error: String,
+    },
+    /// Events of many streams fail at once: that is no poison.
+    #[error(
+        "offset {offset}: {projection} failed on events of {} streams within {} s, which counts as an outage; nothing \
+         more is parked until it can apply one. The last failure: {error}",
+        breaker::STREAMS, breaker::WITHIN.as_secs()
+    )]
+    Broad {
+        /// The projection.
+        projection: &'static str,
+        /// Offset of the last one's commit.
+        offset: u64,
+        /// Its failure.
+        error: String,
     },
     /// The public topics are away, or other than they must be.
     #[error("{0}")]
@@ -81,9 +97,46 @@ pub(crate) enum Failure {
     Panicked(String),
 }
 
+/// Whether a failure that an event may be the reason of will be one the next time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The same rows are refused for ever.
+    Permanent,
+    /// It may have been anything.
+    Unclear,
+}
+
+impl Class {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
 impl Failure {
     pub(crate) fn gap(name: &'static str) -> Self {
         Self::Gap(name)
+    }
+
+    /// The class of a failure that an event may be the reason of; none of any other.
+    pub(crate) fn class(&self) -> Option<Class> {
+        match self {
+            Self::Refused(error) if is_of_a_row(error) => Some(Class::Permanent),
+            Self::Gap(_) | Self::Panicked(_) => Some(Class::Unclear),
+            _ => None,
+        }
+    }
+
+    /// Where an event failed: in the fold, or when its rows were written.
+    pub(crate) fn stage(&self) -> &'static str {
+        if matches!(self, Self::Refused(_)) { "write" } else { "handle" }
+    }
+
+    /// Whether it ends by itself.
+    pub(crate) fn is_waited_out(&self) -> bool {
+        matches!(self, Self::Outage(_) | Self::Broad { .. })
     }
 }
 
@@ -130,6 +183,20 @@ fn is_outage_code(code: &str) -> bool {
     ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006"
 }
 
+/// Whether Postgres refuses the values of a row, rather than the statement.
+fn is_of_a_row(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Encode(_) => true,
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| is_row_code(&code)),
+        _ => false,
+    }
+}
+
+/// 22 data, 23 constraint, 54 a limit such as the size of an index entry.
+fn is_row_code(code: &str) -> bool {
+    ["22", "23", "54"].iter().any(|class| code.starts_with(class))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +211,16 @@ mod tests {
         }
         for code in ["23505", "22021", "42P01", "42501", "XX000"] {
             assert!(!is_outage_code(code), "{code} is a refusal");
+        }
+        for (code, of_a_row) in [
+            ("23505", true),
+            ("22021", true),
+            ("54000", true),
+            ("42P01", false),
+            ("42501", false),
+            ("XX001", false),
+        ] {
+            assert_eq!(is_row_code(code), of_a_row, "{code}");
         }
         assert!(is_outage(&sqlx::Error::PoolTimedOut));
         assert!(!is_outage(&sqlx::Error::RowNotFound));

@@ -1,16 +1,18 @@
 //! Read models of one shard that stand at the same position: reading, decoding and folding a batch.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use event_log::{Content, Counted, Cursor, Log, Reader, Start};
 use schemas::commit::Commit;
 use schemas::position::Position;
+use tokio::time::Instant;
 
+use super::bisect::{self, Take};
 use super::context::Context;
 use super::failure::Failure;
 use super::model::Writes;
-use super::parked::{Letter, Reading, Unread};
+use super::parked::{Letter, Parted, Poison, Reading, cause};
 use crate::event::Event;
 use crate::store::Marks;
 
@@ -28,6 +30,10 @@ pub(crate) struct Prepared {
     pub(crate) marks: Marks,
     pub(crate) writes: Vec<Box<dyn Writes>>,
     pub(crate) letters: Vec<Letter>,
+    /// The projections that wrote rows.
+    pub(crate) worked: Vec<&'static str>,
+    /// How many commits it is of.
+    pub(crate) commits: usize,
 }
 
 pub(crate) struct Group {
@@ -37,12 +43,14 @@ pub(crate) struct Group {
     reader: Reader,
     /// Read, but not yet in a batch.
     ahead: VecDeque<Counted>,
+    /// Commits of the batch that was prepared last, or failed to be.
+    pub(crate) taken: usize,
 }
 
 impl Group {
     pub(crate) async fn new(log: &Log, units: Vec<Reading>, cursor: Cursor) -> Result<Self, Failure> {
         let reader = log.reader(Start::Cursor(cursor)).await?;
-        Ok(Self { units, cursor, reader, ahead: VecDeque::new() })
+        Ok(Self { units, cursor, reader, ahead: VecDeque::new(), taken: 0 })
     }
 
     pub(crate) fn names(&self) -> Vec<&'static str> {
@@ -59,13 +67,14 @@ impl Group {
         &mut self,
         context: &Context,
         limit: Option<u64>,
+        take: Take,
     ) -> Result<Option<Prepared>, Failure> {
-        let batch = self.read(context, limit).await?;
-        let Decoded { batch, events, unread } = self.decode(context, batch)?;
+        let batch = self.read(context, limit, take).await?;
+        let Decoded { batch, events, poison } = self.decode(context, batch)?;
+        self.taken = batch.len();
         let Some(last) = batch.last() else { return Ok(None) };
         let new = last.cursor;
-        let part = |reading: &Reading| reading.part(&events, &unread, context.parked);
-        let parted = match self.units.iter().map(part).collect::<Result<Vec<_>, _>>() {
+        let parted = match self.part(context, &events, poison, take).await {
             Ok(parted) => parted,
             Err(failure) => {
                 self.put_back(batch);
@@ -74,9 +83,12 @@ impl Group {
         };
         let versions = self.units.iter().flat_map(Reading::versions).collect();
         let (mut writes, mut letters, mut applied) = (Vec::new(), Vec::new(), Vec::new());
+        let mut worked = Vec::new();
         for (reading, parted) in self.units.iter_mut().zip(parted) {
             let own = parted.as_ref().map_or(&events, |parted| &parted.events);
-            writes.extend(reading.unit.fold(&context.source, own).await?);
+            let folded = reading.unit.fold(&context.source, own).await?;
+            worked.extend(folded.iter().any(|rows| rows.len() > 0).then(|| reading.name()));
+            writes.extend(folded);
             let count = i64::try_from(own.len()).expect("a batch of events fits the memory");
             applied.extend(reading.unit.names().iter().map(|_| count));
             if let Some(parted) = parted {
@@ -99,18 +111,95 @@ impl Group {
             last_at: batch.iter().rev().find_map(at),
             events: applied,
         };
-        Ok(Some(Prepared { marks, writes, letters }))
+        Ok(Some(Prepared { marks, writes, letters, worked, commits: self.taken }))
     }
 
-    async fn read(&mut self, context: &Context, limit: Option<u64>) -> Result<Vec<Counted>, Failure> {
+    /// What each unit applies and parks; of a commit that stands alone, also what it cannot apply is parked.
+    async fn part(
+        &self,
+        context: &Context,
+        events: &[Event],
+        mut poison: Vec<Poison>,
+        take: Take,
+    ) -> Result<Vec<Option<Parted>>, Failure> {
+        if take == Take::Alone {
+            for reading in &self.units {
+                self.search(context, reading, events, &mut poison).await?;
+            }
+        }
+        self.units.iter().map(|reading| reading.part(events, &poison, context.parked)).collect()
+    }
+
+    /// Adds what one unit cannot apply of a commit.
+    async fn search(
+        &self,
+        context: &Context,
+        reading: &Reading,
+        events: &[Event],
+        poison: &mut Vec<Poison>,
+    ) -> Result<(), Failure> {
+        let projection = reading.name();
+        loop {
+            let parted = reading.part(events, poison, context.parked)?;
+            let own = parted.as_ref().map_or(events, |parted| &parted.events);
+            let Some((at, cause)) = bisect::culprit(context, projection, own).await? else { return Ok(()) };
+            let (event, position) = (&own[at], own[at].position());
+            let (offset, index) = (position.offset, position.index);
+            if context.until_end {
+                return Err(Failure::Poison { offset, index, projection, error: cause.error });
+            }
+            let stream = &event.record().stream;
+            if context.breaker.failed(projection, cause.class, stream, Instant::now())
+                && !self.is_alive(context, reading).await?
+            {
+                return Err(Failure::Broad { projection, offset, error: cause.error });
+            }
+            let commit = event.shared();
+            poison.push(Poison { commit, position, projection: Some(projection), cause });
+            poison.sort_by_key(|poison| poison.position);
+        }
+    }
+
+    /// The probe of an outage: whether some later event can be applied, the first of its stream. Then what
+    /// fails is poison.
+    async fn is_alive(&self, context: &Context, reading: &Reading) -> Result<bool, Failure> {
+        let mut seen = HashSet::new();
+        for (offset, commit) in
+            self.ahead.iter().filter_map(|counted| Some((counted.offset, commit(counted)?)))
+        {
+            let (mut events, mut poison) = (Vec::new(), Vec::new());
+            self.events(context, commit, offset, &mut events, &mut poison);
+            events.retain(|event| {
+                let stream = &event.record().stream;
+                seen.insert(stream.clone()) && !reading.holds(stream)
+            });
+            for event in events {
+                if matches!(bisect::trial(context, reading.name(), &[event]).await?, Ok(rows) if rows > 0) {
+                    context.breaker.succeeded(reading.name());
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    async fn read(
+        &mut self,
+        context: &Context,
+        limit: Option<u64>,
+        take: Take,
+    ) -> Result<Vec<Counted>, Failure> {
+        let most = match take {
+            Take::All => context.batch_commits,
+            Take::First(commits) => commits.min(context.batch_commits),
+            Take::Alone => 1,
+        };
         let (mut batch, mut bytes, mut events) = (Vec::new(), 0, 0);
         let mut read = FIRST_READ;
         loop {
             while let Some(counted) = self.ahead.front() {
                 let beyond = limit.is_some_and(|limit| counted.offset >= limit);
-                let full = batch.len() >= context.batch_commits
-                    || bytes >= context.batch_bytes
-                    || events >= BATCH_EVENTS;
+                let full = batch.len() >= most || bytes >= context.batch_bytes || events >= BATCH_EVENTS;
                 if beyond || full {
                     return Ok(batch);
                 }
@@ -135,27 +224,35 @@ impl Group {
     /// before the first commit with such an event, and what follows is put back.
     fn decode(&mut self, context: &Context, mut batch: Vec<Counted>) -> Result<Decoded, Failure> {
         let count = batch.iter().filter_map(commit).map(|commit| commit.events.len()).sum();
-        let (mut events, mut unread) = (Vec::with_capacity(count), Vec::new());
+        let (mut events, mut poison) = (Vec::with_capacity(count), Vec::new());
         for at in 0..batch.len() {
             let Some(commit) = commit(&batch[at]) else { continue };
             let before = events.len();
-            self.events(context, commit, batch[at].offset, &mut events, &mut unread);
+            self.events(context, commit, batch[at].offset, &mut events, &mut poison);
             if !context.until_end {
                 continue;
             }
-            if let Some(Unread { position, error, .. }) = unread.pop() {
-                let failure =
-                    Failure::Undecodable { offset: position.offset, index: position.index.into(), error };
+            if let Some(unread) = poison.first() {
+                let failure = self.unread(unread);
                 events.truncate(before);
                 self.put_back(batch.split_off(at));
                 return if at == 0 {
                     Err(failure)
                 } else {
-                    Ok(Decoded { batch, events, unread: Vec::new() })
+                    Ok(Decoded { batch, events, poison: Vec::new() })
                 };
             }
         }
-        Ok(Decoded { batch, events, unread })
+        Ok(Decoded { batch, events, poison })
+    }
+
+    /// The end of a run that parks nothing.
+    fn unread(&self, poison: &Poison) -> Failure {
+        let Position { offset, index, .. } = poison.position;
+        let aggregate = poison.commit.events[usize::from(index)].stream.aggregate_type();
+        let reads = self.units.iter().find(|reading| reading.unit.reads(aggregate));
+        let projection = reads.map_or("none", Reading::name);
+        Failure::Poison { offset, index, projection, error: poison.cause.error.clone() }
     }
 
     fn put_back(&mut self, batch: Vec<Counted>) {
@@ -171,7 +268,7 @@ impl Group {
         commit: &Arc<Commit>,
         offset: u64,
         events: &mut Vec<Event>,
-        unread: &mut Vec<Unread>,
+        poison: &mut Vec<Poison>,
     ) {
         for (index, record) in (0..).zip(&commit.events) {
             let (generation, shard) = (context.log.genesis().generation, self.cursor.shard);
@@ -180,7 +277,8 @@ impl Group {
             match Event::decode(commit, usize::from(index), position) {
                 Ok(event) => events.push(event),
                 Err(error) if self.units.iter().any(reads) => {
-                    unread.push(Unread { commit: Arc::clone(commit), position, error });
+                    let (commit, cause) = (Arc::clone(commit), cause(&error));
+                    poison.push(Poison { commit, position, projection: None, cause });
                 }
                 Err(_) => {}
             }
@@ -192,7 +290,7 @@ impl Group {
 struct Decoded {
     batch: Vec<Counted>,
     events: Vec<Event>,
-    unread: Vec<Unread>,
+    poison: Vec<Poison>,
 }
 
 fn commit(counted: &Counted) -> Option<&Arc<Commit>> {

@@ -1,5 +1,8 @@
 //! Running the projections: per shard, batch by batch, as architecture §5 says.
 
+mod begin;
+mod bisect;
+mod breaker;
 mod cache;
 mod context;
 mod depths;
@@ -8,6 +11,7 @@ mod group;
 mod model;
 mod parked;
 mod redrive;
+mod report;
 mod rows;
 mod shard;
 mod unit;
@@ -24,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
 use crate::publisher::{self, Outlet, PUBLISHER, PublishOptions};
+use breaker::Breaker;
 use cache::Budget;
 use context::Context;
 use depths::Depths;
@@ -98,6 +103,7 @@ pub async fn run(
             streams: options.parked_streams.div_ceil(usize::from(shards.max(1))),
             letters: options.parked_letters,
         },
+        breaker: Breaker::default(),
         until_end: options.until_end,
         status,
     });

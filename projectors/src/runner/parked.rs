@@ -4,28 +4,41 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use schemas::commit::Commit;
 use schemas::ids::Stream;
 use schemas::position::Position;
 use schemas::upcast::DecodeError;
 use uuid::Uuid;
 
-use super::failure::Failure;
+use super::failure::{Class, Failure};
 use super::unit::Unit;
 use crate::event::{Event, EventError};
 
 /// Most bytes of an error's text.
 const MAX_ERROR_BYTES: usize = 2 * 1024;
 
-/// An event that this release cannot read.
-pub(crate) struct Unread {
+/// An event that is to be parked.
+#[derive(Debug, Clone)]
+pub(crate) struct Poison {
     pub(crate) commit: Arc<Commit>,
     pub(crate) position: Position,
-    pub(crate) error: EventError,
+    /// The projection that cannot apply it; `None` when nobody can read it.
+    pub(crate) projection: Option<&'static str>,
+    pub(crate) cause: Cause,
 }
 
-/// Why a letter was refused: the stage, and what was wrong.
-pub(crate) type Cause = (&'static str, String);
+/// Why a letter was refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    /// Where it failed.
+    pub(crate) stage: &'static str,
+    /// What was wrong.
+    pub(crate) error: String,
+    /// How often it was tried.
+    pub(crate) attempts: i32,
+    pub(crate) class: Class,
+}
 
 /// An event as it is parked.
 pub(crate) struct Letter {
@@ -48,10 +61,17 @@ pub(crate) struct Limits {
     pub(crate) letters: usize,
 }
 
-/// The streams that are parked, with the number of their letters.
+/// What a stream has parked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    pub(crate) letters: usize,
+    pub(crate) since: DateTime<Utc>,
+}
+
+/// The streams that are parked.
 #[derive(Debug, Default)]
 pub(crate) struct Parked {
-    letters: HashMap<Stream, usize>,
+    letters: HashMap<Stream, Held>,
     /// As it stands beside the cursor.
     pub(crate) version: i64,
 }
@@ -80,7 +100,7 @@ pub(crate) fn cause(error: &EventError) -> Cause {
             "decode-value"
         }
     };
-    (stage, cut(error.to_string()))
+    Cause { stage, error: cut(error.to_string()), attempts: 1, class: Class::Permanent }
 }
 
 /// The text of an error, not longer than it may be.
@@ -117,7 +137,7 @@ impl Letter {
 }
 
 impl Parked {
-    pub(crate) fn new(version: i64, letters: HashMap<Stream, usize>) -> Self {
+    pub(crate) fn new(version: i64, letters: HashMap<Stream, Held>) -> Self {
         Self { letters, version }
     }
 
@@ -127,21 +147,32 @@ impl Parked {
 
     /// Letters of all streams.
     pub(crate) fn len(&self) -> usize {
-        self.letters.values().sum()
+        self.letters.values().map(|held| held.letters).sum()
+    }
+
+    /// Streams of which something is parked.
+    pub(crate) fn streams(&self) -> usize {
+        self.letters.len()
+    }
+
+    /// Since when the stream that waits longest does.
+    pub(crate) fn since(&self) -> Option<DateTime<Utc>> {
+        self.letters.values().map(|held| held.since).min()
     }
 
     fn add(&mut self, letters: &[Letter]) {
         for letter in letters {
-            *self.letters.entry(letter.stream.clone()).or_default() += 1;
+            let new = || Held { letters: 0, since: Utc::now() };
+            self.letters.entry(letter.stream.clone()).or_insert_with(new).letters += 1;
         }
     }
 
     /// So many letters of a stream are applied.
     pub(crate) fn remove(&mut self, stream: &Stream, applied: usize) {
         self.version += 1;
-        if let Some(letters) = self.letters.get_mut(stream) {
-            *letters = letters.saturating_sub(applied);
-            if *letters == 0 {
+        if let Some(held) = self.letters.get_mut(stream) {
+            held.letters = held.letters.saturating_sub(applied);
+            if held.letters == 0 {
                 self.letters.remove(stream);
             }
         }
@@ -159,6 +190,11 @@ impl Reading {
         std::iter::repeat_n(self.parked.version, self.unit.names().len())
     }
 
+    /// Whether events of the stream wait.
+    pub(crate) fn holds(&self, stream: &Stream) -> bool {
+        self.parked.letters.contains_key(stream)
+    }
+
     /// What of a batch is applied and what is parked; `None` when all of it is applied.
     ///
     /// # Errors
@@ -166,32 +202,35 @@ impl Reading {
     pub(crate) fn part(
         &self,
         events: &[Event],
-        unread: &[Unread],
+        poison: &[Poison],
         limits: Limits,
     ) -> Result<Option<Parted>, Failure> {
-        let reads = |unread: &&Unread| {
-            let record = &unread.commit.events[usize::from(unread.position.index)];
-            self.unit.reads(record.stream.aggregate_type())
+        let reads = |poison: &&Poison| {
+            let record = &poison.commit.events[usize::from(poison.position.index)];
+            let own = |name| name == self.name();
+            poison.projection.map_or_else(|| self.unit.reads(record.stream.aggregate_type()), own)
         };
-        if self.parked.is_empty() && !unread.iter().any(|unread| reads(&unread)) {
+        if self.parked.is_empty() && !poison.iter().any(|poison| reads(&poison)) {
             return Ok(None);
         }
         let mut parting =
             Parting { reading: self, limits, held: HashMap::new(), streams: 0, letters: Vec::new() };
         let mut applied = Vec::with_capacity(events.len());
-        let mut unread = unread.iter().filter(reads).peekable();
+        let mut poison = poison.iter().filter(reads).peekable();
         for event in events {
-            while let Some(unread) = unread.next_if(|unread| unread.position < event.position()) {
-                parting.park(&unread.commit, unread.position, Some(&unread.error))?;
+            while let Some(poison) = poison.next_if(|poison| poison.position < event.position()) {
+                parting.park(&poison.commit, poison.position, Some(&poison.cause))?;
             }
-            if parting.holds(&event.record().stream) {
+            if let Some(poison) = poison.next_if(|poison| poison.position == event.position()) {
+                parting.park(&poison.commit, poison.position, Some(&poison.cause))?;
+            } else if parting.holds(&event.record().stream) {
                 parting.park(event.commit(), event.position(), None)?;
             } else {
                 applied.push(event.clone());
             }
         }
-        for unread in unread {
-            parting.park(&unread.commit, unread.position, Some(&unread.error))?;
+        for poison in poison {
+            parting.park(&poison.commit, poison.position, Some(&poison.cause))?;
         }
         Ok(Some(Parted { events: applied, letters: parting.letters }))
     }
@@ -214,28 +253,23 @@ struct Parting<'a> {
 
 impl Parting<'_> {
     fn holds(&self, stream: &Stream) -> bool {
-        self.reading.parked.letters.contains_key(stream) || self.held.contains_key(stream)
+        self.reading.holds(stream) || self.held.contains_key(stream)
     }
 
     /// What waits behind a letter was not tried: it has no cause.
-    fn park(
-        &mut self,
-        commit: &Commit,
-        position: Position,
-        error: Option<&EventError>,
-    ) -> Result<(), Failure> {
+    fn park(&mut self, commit: &Commit, position: Position, cause: Option<&Cause>) -> Result<(), Failure> {
         let stream = &commit.events[usize::from(position.index)].stream;
         let (held, before) = (self.holds(stream), &self.reading.parked.letters);
         self.streams += usize::from(!held);
         let new = self.held.entry(stream.clone()).or_default();
         *new += 1;
-        let letters = *new + before.get(stream).copied().unwrap_or(0);
+        let letters = *new + before.get(stream).map_or(0, |held| held.letters);
         let projection = self.reading.name();
         if letters > self.limits.letters || before.len() + self.streams > self.limits.streams {
             let (stream, offset) = (stream.clone(), position.offset);
             return Err(Failure::Overflow { projection, stream, offset, limits: self.limits });
         }
-        let cause = if held { None } else { error.map(cause) };
+        let cause = if held { None } else { cause.cloned() };
         self.letters.push(Letter::of(projection, commit, position, cause));
         Ok(())
     }

@@ -1,20 +1,19 @@
 //! Dead letters tried again, between two batches: in the order of their stream, by this one projection,
 //! with the decoder and the fold of this release.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use event_log::Cursor;
-use futures_util::FutureExt;
 use migrations::DeadLettersRow;
 use schemas::commit::Commit;
 use schemas::position::Position;
 
+use super::bisect;
 use super::context::Context;
-use super::failure::{Failure, panicked};
+use super::failure::Failure;
 use super::group::Group;
 use super::model::Writes;
-use super::parked::{Cause, Reading, cause, cut};
+use super::parked::{Cause, Reading, cause};
 use crate::event::{Event, EventError};
 use crate::store::{self, Sequence};
 
@@ -47,7 +46,9 @@ async fn sequence(
     of: &Sequence,
 ) -> Result<(), Failure> {
     let letters = store::first(&context.source.pool, of, LETTERS).await?;
-    let Some(head) = letters.first() else { return Ok(()) };
+    if letters.is_empty() {
+        return Ok(());
+    }
     let mut events = Vec::with_capacity(letters.len());
     let mut refusal = None;
     for letter in &letters {
@@ -59,40 +60,28 @@ async fn sequence(
             }
         }
     }
-    let tried = &letters[..events.len()];
-    let fold = AssertUnwindSafe(reading.unit.fold(&context.source, &events)).catch_unwind().await;
-    let outcome = match fold.unwrap_or_else(|panic| Err(panicked(&*panic))) {
-        Ok(writes) => {
-            apply(context, cursor, reading, &writes, tried, refusal.as_ref().map(|(l, c)| (*l, c))).await
-        }
-        Err(failure) => Err(failure),
-    };
-    let stage = match &outcome {
-        Err(Failure::Panicked(_) | Failure::Gap(_)) => "handle",
-        Err(Failure::Refused(_)) => "write",
-        _ => "",
-    };
-    match outcome {
-        Ok(()) => {
-            let stream = of.stream.parse().map_err(|_| Failure::Lost)?;
-            reading.parked.remove(&stream, events.len());
-            tracing::info!(
-                projection = of.projection,
-                of.stream,
-                applied = events.len(),
-                "dead letters tried"
-            );
-            Ok(())
-        }
-        Err(failure) if !stage.is_empty() => {
-            // Which of them it was is not known: the first one says it.
-            let mut tx = migrations::begin(&context.source.pool, "BEGIN").await?;
-            store::refused(&mut tx, head, &(stage, cut(failure.to_string()))).await?;
-            tx.commit().await?;
-            Err(Failure::Lost)
-        }
-        Err(failure) => Err(failure),
+    if let Some((at, cause)) = bisect::culprit(context, of.projection, &events).await? {
+        events.truncate(at);
+        refusal = Some((&letters[at], cause));
     }
+    let writes = reading.unit.fold(&context.source, &events).await?;
+    let refusal = refusal.as_ref().map(|(letter, cause)| (*letter, cause));
+    apply(context, cursor, reading, &writes, &letters[..events.len()], refusal).await?;
+    let stream = of.stream.parse().map_err(|_| Failure::Lost)?;
+    reading.parked.remove(&stream, events.len());
+    let refused = refusal.map(|(_, cause)| cause.error.as_str());
+    tracing::info!(
+        projection = of.projection,
+        of.stream,
+        applied = events.len(),
+        refused,
+        "dead letters tried"
+    );
+    for (outcome, letters) in [("applied", events.len()), ("refused", usize::from(refused.is_some()))] {
+        let labels = [("projection", of.projection), ("outcome", outcome)];
+        metrics::counter!("gesta_dead_letters_redriven_total", &labels).increment(letters as u64);
+    }
+    Ok(())
 }
 
 fn read(letter: &DeadLettersRow) -> Result<Event, EventError> {

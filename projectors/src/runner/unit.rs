@@ -40,13 +40,14 @@ pub(crate) fn names(unit: &str) -> &'static [&'static str] {
 }
 
 /// Makes the units of one shard. A name that is none gives none.
-pub(crate) fn unit(name: &str, budget: &Budget, depths: &Depths) -> Option<Box<dyn Unit>> {
+/// Without `depths` it shows none.
+pub(crate) fn unit(name: &str, budget: &Budget, depths: Option<&Depths>) -> Option<Box<dyn Unit>> {
     let budget = budget.clone();
     Some(match name {
         TaskList::NAME => Box::new(Tasks {
             list: Model::new(budget.clone()),
             depth: Model::new(budget),
-            depths: depths.clone(),
+            depths: depths.cloned(),
         }),
         TaskAttempts::NAME => Box::new(Single::<TaskAttempts>(Model::new(budget))),
         AgentList::NAME => Box::new(Single::<AgentList>(Model::new(budget))),
@@ -83,7 +84,7 @@ impl<P: Projection> Unit for Single<P> {
 struct Tasks {
     list: Model<TaskList, Event>,
     depth: Model<QueueDepth, TaskMove>,
-    depths: Depths,
+    depths: Option<Depths>,
 }
 
 impl Unit for Tasks {
@@ -104,7 +105,9 @@ impl Unit for Tasks {
             };
             let list = self.list.fold(source, events, state, moved).await?;
             let depth = self.depth.fold(source, &moves, |_| (), |(), _, _| ()).await?;
-            depth.rows.iter().for_each(|row| self.depths.show(row));
+            if let Some(depths) = &self.depths {
+                depth.rows.iter().for_each(|row| depths.show(row));
+            }
             Ok(vec![Box::new(list) as Box<dyn Writes>, Box::new(depth)])
         })
     }

@@ -1,6 +1,7 @@
 //! Dead letters in `gesta.dead_letters`. Only the runner of a shard parks and applies them: the one in
 //! the transaction that moves the cursor, the other in one that moves `parked_version` beside it.
 
+use chrono::{DateTime, Utc};
 use event_log::Cursor;
 use migrations::{CHANNEL, DeadLettersRow};
 use serde_json::json;
@@ -19,13 +20,13 @@ pub(crate) struct Sequence {
     pub(crate) stream: String,
 }
 
-/// How many letters each stream of a shard has, by projection.
+/// How many letters each stream of a shard has and since when, by projection.
 pub(crate) async fn parked(
     pool: &PgPool,
     generation: i32,
     shard: u16,
-) -> Result<Vec<(String, String, i64)>, sqlx::Error> {
-    let sql = "SELECT projection, stream, count(*) FROM gesta.dead_letters \
+) -> Result<Vec<(String, String, i64, DateTime<Utc>)>, sqlx::Error> {
+    let sql = "SELECT projection, stream, count(*), min(parked_at) FROM gesta.dead_letters \
          WHERE generation = $1 AND shard = $2 AND state = 'parked' GROUP BY projection, stream";
     sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
 }
@@ -41,9 +42,7 @@ pub(crate) async fn park(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
            CASE WHEN $13 = 'poison' THEN now() END)";
     for letter in letters {
-        let poison = letter.cause.is_some();
-        let (stage, error) =
-            letter.cause.as_ref().map_or((None, None), |(stage, error)| (Some(*stage), Some(error)));
+        let cause = letter.cause.as_ref();
         sqlx::query(sql)
             .bind(letter.stream.tenant())
             .bind(generation)
@@ -57,10 +56,10 @@ pub(crate) async fn park(
             .bind(letter.event_id)
             .bind(&letter.kind)
             .bind(&letter.event)
-            .bind(if poison { "poison" } else { "follower" })
-            .bind(stage)
-            .bind(error)
-            .bind(i32::from(poison))
+            .bind(if cause.is_some() { "poison" } else { "follower" })
+            .bind(cause.map(|cause| cause.stage))
+            .bind(cause.map(|cause| &cause.error))
+            .bind(cause.map_or(0, |cause| cause.attempts))
             .execute(&mut *conn)
             .await?;
     }
@@ -78,8 +77,8 @@ pub(crate) async fn due(
          WHERE generation = $1 AND shard = $2 AND state = 'parked' AND redrive \
          UNION SELECT projection, stream FROM gesta.dead_letters \
          WHERE generation = $1 AND shard = $2 AND state = 'parked' AND kind = 'poison' \
-           AND tried_at < now() - (CASE attempts WHEN 1 THEN interval '1 minute' WHEN 2 THEN interval '5 minutes' \
-             WHEN 3 THEN interval '30 minutes' WHEN 4 THEN interval '2 hours' END) \
+           AND tried_at < now() - (CASE redrives WHEN 0 THEN interval '1 minute' WHEN 1 THEN interval '5 minutes' \
+             WHEN 2 THEN interval '30 minutes' WHEN 3 THEN interval '2 hours' END) \
          ORDER BY projection, stream LIMIT 1000";
     sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
 }
@@ -141,12 +140,14 @@ pub(crate) async fn applied(conn: &mut PgConnection, letters: &[DeadLettersRow])
 pub(crate) async fn refused(
     conn: &mut PgConnection,
     letter: &DeadLettersRow,
-    (stage, error): &Cause,
+    cause: &Cause,
 ) -> Result<(), sqlx::Error> {
-    let sql = "UPDATE gesta.dead_letters SET kind = 'poison', stage = $8, error = $9, attempts = attempts + 1, \
-           tried_at = now() WHERE (tenant, generation, projection, shard, log_generation, log_offset, event_index) \
+    let sql = "UPDATE gesta.dead_letters SET kind = 'poison', stage = $8, error = $9, attempts = attempts + $10, \
+           redrives = redrives + 1, tried_at = now() \
+         WHERE (tenant, generation, projection, shard, log_generation, log_offset, event_index) \
            = ($1, $2, $3, $4, $5, $6, $7)";
-    identified(sqlx::query(sql), letter).bind(*stage).bind(error).execute(&mut *conn).await?;
+    let query = identified(sqlx::query(sql), letter).bind(cause.stage).bind(&cause.error);
+    query.bind(cause.attempts).execute(&mut *conn).await?;
     let sql = "UPDATE gesta.dead_letters SET redrive = false WHERE generation = $1 AND projection = $2 \
          AND shard = $3 AND stream = $4 AND state = 'parked' AND redrive";
     let query = sqlx::query(sql).bind(letter.generation).bind(&letter.projection).bind(letter.shard);

@@ -9,7 +9,7 @@ mod load;
 mod publisher;
 mod write;
 
-pub(crate) use cursors::{Marks, advance, advance_quietly, begin, resume, stop, stored};
+pub(crate) use cursors::{Marks, Stored, advance, advance_quietly, begin, resume, stop, stored};
 pub(crate) use letters::{Sequence, applied, due, first, park, parked, refused, release};
 pub(crate) use load::current;
 pub(crate) use publisher::{carry, rewind};

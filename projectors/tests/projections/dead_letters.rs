@@ -29,16 +29,16 @@ fn poisoned(steps: &[Step], nth: usize) -> (Vec<Step>, Step, &'static str) {
 }
 
 #[derive(Debug, PartialEq, sqlx::FromRow)]
-struct Letter {
-    projection: String,
-    stream: String,
-    version: i64,
-    kind: String,
-    state: String,
-    attempts: i32,
+pub(crate) struct Letter {
+    pub(crate) projection: String,
+    pub(crate) stream: String,
+    pub(crate) version: i64,
+    pub(crate) kind: String,
+    pub(crate) state: String,
+    pub(crate) attempts: i32,
 }
 
-async fn letters(pool: &PgPool) -> Vec<Letter> {
+pub(crate) async fn letters(pool: &PgPool) -> Vec<Letter> {
     let sql = "SELECT projection, stream, version, kind, state, attempts FROM gesta.dead_letters \
          ORDER BY projection, log_offset, event_index";
     sqlx::query_as(sql).fetch_all(pool).await.unwrap()
@@ -49,7 +49,7 @@ async fn execute(pool: &PgPool, sql: &'static str) {
 }
 
 /// Somebody wants everything tried again.
-async fn redrive(pool: &PgPool) {
+pub(crate) async fn redrive(pool: &PgPool) {
     execute(pool, "UPDATE gesta.dead_letters SET redrive = true WHERE state = 'parked'").await;
 }
 
@@ -60,7 +60,7 @@ async fn newer_release(pool: &PgPool, kind: &str) {
 }
 
 /// The rows of a log in which everything could be read.
-async fn readable(steps: &[Step]) -> Vec<(&'static str, Vec<String>)> {
+pub(crate) async fn readable(steps: &[Step]) -> Vec<(&'static str, Vec<String>)> {
     let mut fixture = Fixture::new(1).await;
     fixture.append(steps).await;
     fixture.catch_up().await;
@@ -98,7 +98,10 @@ async fn a_letter_keeps_its_stream_in_order_until_it_is_redriven() {
         assert!(kinds[0] == ("poison", 1) && kinds[1..].iter().all(|k| *k == ("follower", 0)), "{kinds:?}");
     }
     assert_eq!(parked.len(), 3 * versions.len());
-    assert!(running.status.all().iter().all(|progress| progress.state == State::Running));
+    until("all say that they run", async || {
+        running.status.all().iter().all(|progress| progress.state == State::Running)
+    })
+    .await;
     redrive(&fixture.pool).await;
     until("it is tried and refused", async || {
         letters(&fixture.pool).await.iter().filter(|l| l.kind == "poison" && l.attempts == 2).count() == 3

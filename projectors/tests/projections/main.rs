@@ -10,6 +10,7 @@ mod faults;
 mod fixture;
 mod history;
 mod isolation;
+mod poison;
 mod publishing;
 mod queue_view;
 mod stopping;
