@@ -40,7 +40,7 @@ main() {
     select_packages
     suite_start "$TEST_SETTINGS"
     # The parts whose tests read or write the log on Kafka.
-    case ${AREA:-} in '' | event-log | gesta | projectors | tests) suite_start_kafka ;; esac
+    case ${AREA:-} in '' | command-service | event-log | gesta | projectors | tests) suite_start_kafka ;; esac
     suite_provision
     local code=0
     suite_run cargo_test || code=$?

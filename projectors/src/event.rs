@@ -8,7 +8,7 @@ use schemas::commit::{Commit, EventRecord};
 use schemas::ids::{AggregateId, NotAnId, Tenant};
 use schemas::position::Position;
 use schemas::task::TaskEvent;
-use schemas::upcast::DecodeError;
+use schemas::upcast::{DecodeError, READS};
 use uuid::Uuid;
 
 /// What happened, by aggregate type.
@@ -63,8 +63,8 @@ impl Event {
         let record = &commit.events[index];
         let aggregate_id: AggregateId = record.stream.id().parse()?;
         let body = match record.stream.aggregate_type() {
-            "task" => Body::Task(TaskEvent::decode(&record.kind, record.v, &record.data)?),
-            "agent" => Body::Agent(AgentEvent::decode(&record.kind, record.v, &record.data)?),
+            "task" => Body::Task(TaskEvent::decode(READS, &record.kind, record.v, &record.data)?),
+            "agent" => Body::Agent(AgentEvent::decode(READS, &record.kind, record.v, &record.data)?),
             other => return Err(EventError::UnknownAggregate(other.to_owned())),
         };
         let id = record.id();

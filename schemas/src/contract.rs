@@ -143,12 +143,14 @@ macro_rules! contract {
             #[must_use]
             pub fn kind(&self) -> (&'static str, u32) { match self { $( Self::$event(_) => ($event_name, $v), )* } }
 
-            /// Reads an event of any revision, upcasting older ones.
+            /// Reads an event of the current revision, or of one from which steps of `reads` lead to it.
             ///
             /// # Errors
             /// [`DecodeError`] names the type and the field that could not be read.
-            pub fn decode(kind: &str, v: u32, data: &serde_json::value::RawValue) -> Result<Self, $crate::upcast::DecodeError> {
-                let current = $crate::upcast::current(kind, v, data)?;
+            pub fn decode(
+                reads: &[$crate::upcast::Step], kind: &str, v: u32, data: &serde_json::value::RawValue,
+            ) -> Result<Self, $crate::upcast::DecodeError> {
+                let current = $crate::upcast::through(reads, kind, v, data)?;
                 match current.kind.as_ref() {
                     $( $event_name => current.read::<$event>($v).map(Self::$event), )*
                     _ => Err($crate::upcast::DecodeError::UnknownType { kind: kind.into() }),

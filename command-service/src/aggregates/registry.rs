@@ -6,7 +6,7 @@ use schemas::agent::AgentEvent;
 use schemas::commit::EventRecord;
 use schemas::ids::Stream;
 use schemas::task::TaskEvent;
-use schemas::upcast::DecodeError;
+use schemas::upcast::{DecodeError, READS, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -57,14 +57,15 @@ impl AnyEvent {
         EventRecord { stream, version, kind: kind.to_owned(), v, data: self.data() }
     }
 
-    /// Reads the event of a record.
+    /// Reads the event of a record; `reads` are the steps to the revisions of the code.
     ///
     /// # Errors
     /// [`DecodeError`] names the type and the field that this release cannot read.
-    pub fn decode(record: &EventRecord) -> Result<Self, DecodeError> {
+    pub fn decode(reads: &[Step], record: &EventRecord) -> Result<Self, DecodeError> {
+        let (kind, v, data) = (record.kind.as_str(), record.v, &*record.data);
         match record.stream.aggregate_type() {
-            Task::TYPE => TaskEvent::decode(&record.kind, record.v, &record.data).map(Self::Task),
-            Agent::TYPE => AgentEvent::decode(&record.kind, record.v, &record.data).map(Self::Agent),
+            Task::TYPE => TaskEvent::decode(reads, kind, v, data).map(Self::Task),
+            Agent::TYPE => AgentEvent::decode(reads, kind, v, data).map(Self::Agent),
             _ => Err(DecodeError::UnknownType { kind: record.kind.clone() }),
         }
     }
@@ -146,7 +147,7 @@ pub fn evolve(state: Option<State>, event: &AnyEvent) -> Option<State> {
 /// # Errors
 /// [`DecodeError`] names the type and the field that this release cannot read.
 pub fn evolve_record(state: Option<State>, record: &EventRecord) -> Result<Option<State>, DecodeError> {
-    Ok(evolve(state, &AnyEvent::decode(record)?))
+    Ok(evolve(state, &AnyEvent::decode(READS, record)?))
 }
 
 impl State {
@@ -218,7 +219,7 @@ mod tests {
         let refusal = decide(state.as_ref(), &command, context(&stream)).unwrap_err();
         let event = recorded(state.as_ref(), &command, &refusal).unwrap();
         assert_eq!(event.refusal().as_ref(), Some(&refusal));
-        let read = AnyEvent::decode(&event.record(stream.clone(), 4)).unwrap();
+        let read = AnyEvent::decode(READS, &event.record(stream.clone(), 4)).unwrap();
         assert_eq!(read, event);
         let state = evolve(state, &event);
         assert_eq!(recorded(state.as_ref(), &command, &refusal), None);

@@ -115,7 +115,7 @@ impl Running {
 impl Driver {
     /// Reads the shard, owns it, serves it, until the service ends.
     pub(super) async fn run(mut self) {
-        self.restore(self.settings).await;
+        self.restore().await;
         if self.settings.exclusive {
             self.catch_up(u64::MAX).await;
         }

@@ -21,6 +21,7 @@ pub(super) struct Meters {
     lease_renewals: Counter,
     claim_conflicts: Counter,
     owner: Gauge,
+    stopped: Gauge,
     waiting_commands: Gauge,
     waiting_bytes: Gauge,
     streams: Gauge,
@@ -48,6 +49,7 @@ impl Meters {
             lease_renewals: count("gesta_lease_renewals_total"),
             claim_conflicts: count("gesta_claim_conflicts_total"),
             owner: level("gesta_shard_owner"),
+            stopped: level("gesta_shard_stopped"),
             waiting_commands: level("gesta_shard_waiting_commands"),
             waiting_bytes: level("gesta_shard_waiting_bytes"),
             streams: level("gesta_shard_streams"),
@@ -78,7 +80,9 @@ impl Meters {
             counter.increment(more);
         }
         let (commands, bytes) = shard.load();
-        self.owner.set(f64::from(u8::from(shard.status() == Status::Owner)));
+        let status = shard.status();
+        self.owner.set(f64::from(u8::from(status == Status::Owner)));
+        self.stopped.set(f64::from(u8::from(matches!(status, Status::Stopped(_)))));
         self.waiting_commands.set(commands as f64);
         self.waiting_bytes.set(bytes as f64);
         self.streams.set(shard.streams().len() as f64);

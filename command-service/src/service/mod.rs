@@ -19,6 +19,7 @@ use std::time::Duration;
 use event_log::{Cursor, Log, Membership};
 use schemas::ids::{Route, Stream};
 use schemas::problem::Code;
+use schemas::upcast::Revisions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -52,12 +53,20 @@ pub struct ServiceOptions {
     pub exclusive: bool,
     /// Directory of the state store; without one everything is kept in memory and replayed at a start.
     pub store: Option<PathBuf>,
+    /// Which revisions of events it reads and writes.
+    pub revisions: Revisions,
 }
 
 impl Default for ServiceOptions {
     /// A process of its own on a log that it has locked.
     fn default() -> Self {
-        Self { address: String::new(), secret: String::new(), exclusive: true, store: None }
+        Self {
+            address: String::new(),
+            secret: String::new(),
+            exclusive: true,
+            store: None,
+            revisions: Revisions::default(),
+        }
     }
 }
 
@@ -108,12 +117,14 @@ impl Service {
         let wakeups = Arc::new(Wakeups::default());
         let membership = Arc::new(log.membership());
         let address: Arc<str> = options.address.as_str().into();
+        let revisions = Arc::new(options.revisions.clone());
         let (mut shards, mut tasks) = (Vec::new(), Vec::new());
         for number in 0..log.genesis().shards {
             let generation = log.genesis().generation;
             let (exclusive, memory) = (options.exclusive, Memory::default());
-            let settings = Settings { shard: number, generation, exclusive, memory };
-            let shard = Shard::new(settings, Cursor::beginning(log.genesis(), number));
+            let revisions = Arc::clone(&revisions);
+            let settings = Settings { shard: number, generation, exclusive, memory, revisions };
+            let shard = Shard::new(settings.clone(), Cursor::beginning(log.genesis(), number));
             let (status, owner, end) = (Status::Following, Arc::from(""), log.end(number));
             let begun = ShardStatus { shard: number, status, owner, next_offset: 0, end, trusts_clock: true };
             let (status, shown) = watch::channel(begun);

@@ -34,11 +34,11 @@ enum Place {
 
 impl Service {
     fn place(&self, shown: &ShardStatus) -> Place {
+        let elsewhere = !shown.owner.is_empty() && *shown.owner != *self.0.peers.address();
         match shown.status {
+            // Another release may read what stopped this process.
+            Status::Following | Status::Stopped(_) if elsewhere => Place::There(Arc::clone(&shown.owner)),
             Status::Owner | Status::Claiming | Status::Stopped(_) => Place::Here,
-            Status::Following if !shown.owner.is_empty() && *shown.owner != *self.0.peers.address() => {
-                Place::There(Arc::clone(&shown.owner))
-            }
             Status::Following | Status::Draining => Place::Nowhere,
         }
     }
@@ -48,15 +48,23 @@ impl Service {
         let mut status = self.shard_of(&submission).status.clone();
         let (mut sent, mut pause) = (false, TRY_AGAIN.0);
         loop {
-            let place = self.place(&status.borrow_and_update());
-            let answer = match place {
+            let shown = status.borrow_and_update().clone();
+            let mut answer = match self.place(&shown) {
                 Place::Here => self.ask_here(mode, submission.clone(), deadline).await,
                 Place::There(owner) => self.hop(&owner, mode, &submission, deadline).await,
                 Place::Nowhere => not_ready("nobody owns the shard yet; nothing was written"),
             };
+            if let (Status::Stopped(place), true) = (shown.status, is_not_ready(&answer)) {
+                // It does not hear who owns the shard next.
+                answer = Answer::Failed { code: Code::ShardStopped, detail: place };
+            }
             match &answer {
                 Answer::Unknown => sent = true,
-                Answer::Failed { code: Code::NotReady, .. } => {}
+                answer if is_not_ready(answer) => {}
+                // Said before anyone looked up what became of the earlier try.
+                Answer::Failed { code: Code::Busy | Code::ShardStopped, .. } if sent => {
+                    return Answer::Unknown;
+                }
                 _ => return answer,
             }
             let again = Instant::now() + pause;
@@ -148,6 +156,10 @@ impl Service {
             tracing::warn!("not every shard has its next owner yet");
         }
     }
+}
+
+fn is_not_ready(answer: &Answer) -> bool {
+    matches!(answer, Answer::Failed { code: Code::NotReady, .. })
 }
 
 fn not_ready(detail: &str) -> Answer {

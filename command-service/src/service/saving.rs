@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::driver::Driver;
-use crate::shard::{Checkpoint, Input, Settings, Shard};
+use crate::shard::{Checkpoint, Input, Shard};
 use crate::store::{Store, StoreError};
 
 /// Changes after which a checkpoint is due. A stream that changes often is then written once for many
@@ -47,8 +47,9 @@ impl Saving {
 
 impl Driver {
     /// Begins where the store stands.
-    pub(super) async fn restore(&mut self, settings: Settings) {
+    pub(super) async fn restore(&mut self) {
         let Some(saving) = &self.saving else { return };
+        let settings = self.settings.clone();
         let (store, number) = (Arc::clone(&saving.store), self.number);
         let beginning = *self.shard.cursor();
         let restored = tokio::task::spawn_blocking(move || {

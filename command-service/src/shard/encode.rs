@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use schemas::commit::{Actor, millis};
+use schemas::upcast::Revisions;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::receipts::Fact;
 use crate::aggregates::registry::AnyEvent;
@@ -15,6 +17,7 @@ pub(super) struct Draft<'a> {
     pub(super) submission: &'a Submission,
     pub(super) at: DateTime<Utc>,
     pub(super) facts: &'a [Fact],
+    pub(super) revisions: &'a Revisions,
 }
 
 impl Draft<'_> {
@@ -34,7 +37,7 @@ impl Draft<'_> {
             causation: &submission.causation,
             trace: submission.trace.as_deref(),
             at: self.at,
-            events: Events(self.facts),
+            events: Events { facts: self.facts, revisions: self.revisions },
         };
         serde_json::to_vec(&commit).expect("commits have text keys only, so JSON can write them").into()
     }
@@ -64,7 +67,10 @@ struct CommandOut<'a> {
     body_hash: &'a str,
 }
 
-struct Events<'a>(&'a [Fact]);
+struct Events<'a> {
+    facts: &'a [Fact],
+    revisions: &'a Revisions,
+}
 
 #[derive(Serialize)]
 struct EventOut<'a> {
@@ -73,16 +79,33 @@ struct EventOut<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     v: u32,
-    data: &'a AnyEvent,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data<'a> {
+    /// In the revision that the code has.
+    Current(&'a AnyEvent),
+    /// In the one that was chosen instead.
+    Chosen(Value),
 }
 
 impl Serialize for Events<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|fact| {
+        serializer.collect_seq(self.facts.iter().map(|fact| {
             let (kind, v) = fact.event.kind();
-            EventOut { stream: fact.stream.as_str(), version: fact.version, kind, v, data: &fact.event }
+            let (v, data) = match self.revisions.write(kind) {
+                None => (v, Data::Current(&fact.event)),
+                Some(step) => (step.to_v, Data::Chosen((step.change)(value(&fact.event)))),
+            };
+            EventOut { stream: fact.stream.as_str(), version: fact.version, kind, v, data }
         }))
     }
+}
+
+fn value(event: &AnyEvent) -> Value {
+    serde_json::to_value(event).expect("events have text keys only, so JSON can write them")
 }
 
 /// Bytes of a command's body, for the bound on what waits undecided.

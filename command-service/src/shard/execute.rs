@@ -152,7 +152,8 @@ impl Shard {
             Origin::Deadline(submission) => submission,
             Origin::Barrier => return,
         };
-        let value = Draft { submission, at: self.now, facts: &facts }.encode();
+        let revisions = &self.settings.revisions;
+        let value = Draft { submission, at: self.now, facts: &facts, revisions }.encode();
         let size = value.len() + submission.home.as_str().len() + event_log::FENCE_BYTES;
         if size > MAX_COMMIT_BYTES || facts.len() > MAX_COMMIT_EVENTS {
             return self.too_large(origin, size, facts.len());

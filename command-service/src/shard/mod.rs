@@ -36,6 +36,7 @@ pub mod streams;
 mod timers;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use event_log::{Cursor, Ownership};
@@ -44,12 +45,13 @@ pub use counts::Counts;
 pub use io::{AppendFailure, Asked, Claim, Input, Mode, Output, RequestId};
 use pending::{Held, Pending, Pipeline};
 use receipts::Receipts;
+use schemas::upcast::Revisions;
 use spill::Absent;
 pub use spill::{Checkpoint, Loaded, Marks, Needs};
 use streams::Streams;
 
 /// What never changes in the life of a shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Number of the shard.
     pub shard: u16,
@@ -60,6 +62,8 @@ pub struct Settings {
     pub exclusive: bool,
     /// How much of what the store has stays in memory.
     pub memory: Memory,
+    /// Which revisions of events it reads and writes.
+    pub revisions: Arc<Revisions>,
 }
 
 /// How much of what the store has stays in memory, beside dispatch and deadlines.

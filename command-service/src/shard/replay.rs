@@ -26,9 +26,10 @@ impl Shard {
 
     fn apply(&mut self, commit: &Commit, offset: u64) -> Result<(), DecodeError> {
         let mut facts = Vec::with_capacity(commit.events.len());
+        let reads = self.settings.revisions.reads();
         for event in &commit.events {
             let (stream, version) = (event.stream.clone(), event.version);
-            facts.push(Fact { stream, version, event: AnyEvent::decode(event)? });
+            facts.push(Fact { stream, version, event: AnyEvent::decode(reads, event)? });
         }
         self.advance(commit.at);
         self.streams.replay(Change { facts: &facts, offset, correlation: &commit.correlation });

@@ -1,5 +1,6 @@
 //! The running service on a real log.
 
+mod releases;
 mod restart;
 mod spine;
 mod takeover;

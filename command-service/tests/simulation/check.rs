@@ -1,6 +1,7 @@
 //! What must hold after a run, judged from the clients' history and the log alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use command_service::aggregates::registry::{self, AnyEvent, State};
@@ -16,10 +17,11 @@ use schemas::task::TaskCommand;
 use super::faults::Seen;
 use super::history::Attempt;
 use super::world::World;
+use crate::support::releases::{ASSIGNED, READS, writing};
 
 /// The log as it counts.
 struct Truth {
-    commits: BTreeMap<u64, std::sync::Arc<Commit>>,
+    commits: BTreeMap<u64, Arc<Commit>>,
     /// (home, command id) → offset.
     commands: HashMap<(Stream, String), u64>,
     /// Per stream: offset, version and state after each commit that touches it.
@@ -42,7 +44,7 @@ impl Truth {
         (truth, records)
     }
 
-    fn take(&mut self, offset: u64, commit: &std::sync::Arc<Commit>) {
+    fn take(&mut self, offset: u64, commit: &Arc<Commit>) {
         let id = (commit.home.clone(), commit.command.id.clone());
         let earlier = self.commands.insert(id, offset);
         assert!(earlier.is_none(), "{} took effect at {earlier:?} and at {offset}", commit.command.id);
@@ -50,12 +52,12 @@ impl Truth {
             let states = self.states.entry(event.stream.clone()).or_default();
             let (version, state) = states.last().map_or((0, None), |(_, v, state)| (*v, state.clone()));
             assert_eq!(event.version, version + 1, "{} has a gap", event.stream);
-            let assigned = event.kind == "gesta.work.task.assigned.v1";
+            let assigned = event.kind == ASSIGNED;
             assert!(!(assigned && is_leased(state.as_ref())), "{} is leased twice at {offset}", event.stream);
-            let state = registry::evolve(state, &AnyEvent::decode(event).expect("a known event"));
+            let state = registry::evolve(state, &AnyEvent::decode(READS, event).expect("a known event"));
             states.push((offset, event.version, state));
         }
-        self.commits.insert(offset, std::sync::Arc::clone(commit));
+        self.commits.insert(offset, Arc::clone(commit));
     }
 
     /// Version and state of a stream after the records below `end`.
@@ -148,7 +150,8 @@ fn refusal_held(
         if *refusal == Refusal::KeyReused && !same {
             return true;
         }
-        let recorded = commit.events.iter().filter_map(|event| AnyEvent::decode(event).ok()?.refusal());
+        let recorded =
+            commit.events.iter().filter_map(|event| AnyEvent::decode(READS, event).ok()?.refusal());
         if same && recorded.into_iter().any(|recorded| recorded == *refusal) {
             return true;
         }
@@ -204,8 +207,8 @@ fn check_failures(world: &World, truth: &Truth) {
 fn check_owner(world: &World, truth: &Truth, records: Vec<Counted>) {
     let Some(owner) = world.nodes[0].shard.as_ref() else { panic!("the first node is down") };
     assert!(world.nodes[0].is_owner(), "nobody owns the shard: {:?}", owner.status());
-    let memory = Memory::default();
-    let settings = Settings { shard: 0, generation: 1, exclusive: false, memory };
+    let (memory, revisions) = (Memory::default(), Arc::new(writing(1)));
+    let settings = Settings { shard: 0, generation: 1, exclusive: false, memory, revisions };
     let mut fresh = Shard::new(settings, Cursor::beginning(world.core.genesis(), 0));
     let end = owner.cursor().next_offset;
     for record in records.into_iter().filter(|record| record.offset < end) {
@@ -239,6 +242,8 @@ pub(crate) struct Met {
     pub(crate) same_epoch: u64,
     pub(crate) races: u64,
     pub(crate) stopped: u64,
+    /// Leases in the newer revision of their event.
+    pub(crate) newer: u64,
 }
 
 impl Met {
@@ -257,12 +262,13 @@ impl Met {
         self.same_epoch += other.same_epoch;
         self.races += other.races;
         self.stopped += other.stopped;
+        self.newer += other.newer;
     }
 
     pub(crate) fn all(&self) -> bool {
         let log = [self.epochs, self.void, self.lost_claims, self.same_epoch, self.races, self.stopped];
         let answers = [self.replayed, self.refused, self.unknown, self.stale, self.reused, self.poisoned];
-        let tasks = [self.leases, self.expiries];
+        let tasks = [self.leases, self.expiries, self.newer];
         log.iter().chain(&answers).chain(&tasks).all(|n| *n > 0)
     }
 }
@@ -271,10 +277,8 @@ pub(crate) fn met(world: &World) -> Met {
     let (truth, records) = Truth::read(world);
     let answers = || world.history.attempts.iter().filter_map(|a| a.answered.as_ref().map(|a| &a.2));
     let count = |wanted: fn(&Answer) -> bool| answers().filter(|answer| wanted(answer)).count() as u64;
-    let kinds = |wanted: &str| {
-        let events = truth.commits.values().flat_map(|commit| &commit.events);
-        events.filter(|event| event.kind == wanted).count() as u64
-    };
+    let events = || truth.commits.values().flat_map(|commit| &commit.events);
+    let kinds = |wanted: &str| events().filter(|event| event.kind == wanted).count() as u64;
     let Seen { lost_claims, same_epoch, races, stopped } = world.seen;
     Met {
         lost_claims,
@@ -286,7 +290,8 @@ pub(crate) fn met(world: &World) -> Met {
         replayed: count(|a| matches!(a, Answer::Accepted(a) if a.replayed)),
         refused: count(|a| matches!(a, Answer::Refused(_))),
         unknown: world.history.attempts.iter().filter(|a| a.answered.is_none()).count() as u64,
-        leases: kinds("gesta.work.task.assigned.v1"),
+        leases: kinds(ASSIGNED),
+        newer: events().filter(|event| event.kind == ASSIGNED && event.v == 2).count() as u64,
         expiries: kinds("gesta.work.task.lease_expired.v1"),
         stale: kinds("gesta.work.task.stale_token_refused.v1"),
         reused: count(|a| matches!(a, Answer::Refused(Refusal::KeyReused))),

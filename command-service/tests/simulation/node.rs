@@ -1,9 +1,12 @@
 //! A process that would own the shard: the real state machine, a clock, and nothing else.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use command_service::shard::{Checkpoint, Input, Memory, Output, Settings, Shard, Status};
 use event_log::Cursor;
 use event_log::memory::MemoryCore;
+use schemas::upcast::Revisions;
 
 use super::disk::Disk;
 
@@ -36,10 +39,12 @@ pub(crate) struct Node {
     saving: Option<Checkpoint>,
     /// Damage stopped it, and somebody is on the way.
     pub(crate) tended: bool,
+    /// What its release writes.
+    revisions: Arc<Revisions>,
 }
 
 impl Node {
-    pub(crate) fn down(exclusive: bool) -> Self {
+    pub(crate) fn down(exclusive: bool, revisions: Revisions) -> Self {
         let base = instant(0);
         Self {
             shard: None,
@@ -55,6 +60,7 @@ impl Node {
             disk: None,
             saving: None,
             tended: false,
+            revisions: Arc::new(revisions),
         }
     }
 
@@ -62,7 +68,8 @@ impl Node {
         self.life += 1;
         // So little memory that nearly everything comes from the store.
         let memory = Memory { streams: 2, commands: 2 };
-        let settings = Settings { shard: 0, generation: 1, exclusive: self.exclusive, memory };
+        let (exclusive, revisions) = (self.exclusive, Arc::clone(&self.revisions));
+        let settings = Settings { shard: 0, generation: 1, exclusive, memory, revisions };
         let beginning = Cursor::beginning(core.genesis(), 0);
         self.shard = Some(match &self.disk {
             None => Shard::new(settings, beginning),

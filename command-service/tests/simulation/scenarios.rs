@@ -63,3 +63,14 @@ fn a_takeover_with_a_clock_an_hour_off() {
     let met = met(Weather { nodes: 90, troubles, ..Weather::CALM });
     assert!(met.expiries > 0 && met.epochs > 2 * SEEDS, "{met:?}");
 }
+
+/// PLAT-28, PLAT-6: two releases that write different revisions of an event take over from each other. Both read both,
+/// so they answer the same, and what a lease of either promises holds for the other.
+#[test]
+fn a_replica_of_the_previous_release_taking_over() {
+    let troubles = &[Trouble::Takeover, Trouble::Crash, Trouble::Clock];
+    let met = met(Weather { nodes: 90, troubles, ..Weather::CALM });
+    let older = met.leases - met.newer;
+    assert!(met.epochs > 2 * SEEDS && older > SEEDS / 2 && met.newer > SEEDS / 2, "{met:?}");
+    assert!(met.replayed > SEEDS && met.expiries > 0, "{met:?}");
+}

@@ -17,6 +17,7 @@ use super::faults::{Lost, Seen, Weather};
 use super::history::History;
 use super::network::Sender;
 use super::node::Node;
+use crate::support::releases::writing;
 
 /// Would-be owners.
 pub(crate) const NODES: usize = 2;
@@ -132,7 +133,7 @@ impl World {
             Genesis { log_id, deployment: "simulation".into(), generation: 1, shards: 1, format: FORMAT };
         // A lock on the log and a second would-be owner exclude each other.
         let exclusive = weather.nodes == 0 && chance.percent(50);
-        let mut nodes: Vec<Node> = (0..NODES).map(|_| Node::down(exclusive)).collect();
+        let mut nodes = vec![Node::down(exclusive, writing(2)), Node::down(exclusive, writing(1))];
         for node in &mut nodes {
             node.disk = chance.percent(50).then(Disk::default);
         }

@@ -1,5 +1,7 @@
 //! Commands as an edge would hand them in.
 
+pub(crate) mod releases;
+
 use std::time::Duration;
 
 use command_service::command::{Accepted, Answer, AnyCommand, Submission};

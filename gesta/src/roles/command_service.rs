@@ -45,9 +45,10 @@ pub(crate) fn start(process: &Process, log: &Log, settings: &Settings) -> anyhow
                     .sum::<u64>();
                 health.starting(PART, format!("the shards read the log, {waiting} records to go"));
             } else {
+                let places = stopped.join("; ");
                 health.waiting(
                     PART,
-                    format!("stopped by damage: {}; run `gesta log check`", stopped.join("; ")),
+                    format!("stopped where the log cannot be read: {places}; of damage `gesta log check` tells more"),
                 );
             }
             tokio::select! {
@@ -61,9 +62,9 @@ pub(crate) fn start(process: &Process, log: &Log, settings: &Settings) -> anyhow
 
 /// How the service runs on the configured log, in a process whose second port listens on `ops`.
 fn options(settings: &Settings, ops: SocketAddr) -> Result<ServiceOptions, SettingsError> {
-    let store = Some(settings.data.state_dir());
+    let (store, revisions) = (Some(settings.data.state_dir()), settings.events.revisions()?);
     if settings.log == LogPlace::Embedded {
-        return Ok(ServiceOptions { store, ..ServiceOptions::default() });
+        return Ok(ServiceOptions { store, revisions, ..ServiceOptions::default() });
     }
     let refuse =
         |key, value: String, problem: &str| SettingsError::Value { key, value, problem: problem.into() };
@@ -82,7 +83,7 @@ fn options(settings: &Settings, ops: SocketAddr) -> Result<ServiceOptions, Setti
         }
         None => ops.to_string(),
     };
-    Ok(ServiceOptions { store, address, secret, exclusive: false })
+    Ok(ServiceOptions { store, address, secret, exclusive: false, revisions })
 }
 
 /// What the HTTP edge needs of the configuration.

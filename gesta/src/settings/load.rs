@@ -133,6 +133,7 @@ fn complete(mut settings: Settings) -> Result<Settings, SettingsError> {
         let problem = "it has 1 to 200 characters of A-Z a-z 0-9 . -";
         return Err(value("publisher.prefix", publisher.prefix.clone(), problem));
     }
+    settings.events.revisions()?;
     if settings.postgres.max_connections == 0 {
         return Err(value("postgres.max_connections", "0".into(), "at least one connection is needed"));
     }
@@ -209,5 +210,22 @@ mod tests {
         assert!(text.contains("server.listen"), "{text}");
         let text = read("[queues.named.q]\nmaxAttempts = 0\n", &[], &[]).unwrap_err().to_string();
         assert!(text.contains("maxAttempts is 0; it goes from 1 to 100"), "{text}");
+    }
+
+    /// PLAT-28: an unknown type of event and a revision that this release does not write are refused by name.
+    #[test]
+    fn what_cannot_be_written_is_refused_by_name() {
+        let written = |kind: &str, v: u32| {
+            read(&format!("[events.write]\n\"gesta.work.task.{kind}\" = {v}\n"), &[], &[])
+        };
+        assert_eq!(written("created.v1", 1).unwrap().events.write["gesta.work.task.created.v1"], 1);
+        let text = written("created.v1", 2).unwrap_err().to_string();
+        let known = "does not write revision 2 of gesta.work.task.created.v1, only [1]";
+        assert!(text.contains("events.write") && text.contains(known), "{text}");
+        let text = written("sung.v1", 1).unwrap_err().to_string();
+        assert!(
+            text.contains("events.write") && text.contains("gesta.work.task.sung.v1 is unknown"),
+            "{text}"
+        );
     }
 }

@@ -5,9 +5,11 @@ mod load;
 mod postgres_url;
 mod show;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use schemas::upcast::{READS, Revisions, WRITES};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use load::{SettingsError, load};
@@ -39,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) postgres: Postgres,
     /// The public topics, where the log is on Kafka.
     pub(crate) publisher: Publisher,
+    /// How events are written.
+    pub(crate) events: Events,
     /// What queues there are and how their tasks are executed.
     pub(crate) queues: Queues,
     /// Log lines of the process.
@@ -82,13 +86,13 @@ pub(crate) struct Kafka {
     pub(crate) topic: String,
     /// Further settings of librdkafka by their names; shown without their values.
     #[serde(serialize_with = "hidden")]
-    pub(crate) settings: std::collections::BTreeMap<String, String>,
+    pub(crate) settings: BTreeMap<String, String>,
 }
 
 impl Default for Kafka {
     fn default() -> Self {
         let topic = event_log::KafkaOptions::TOPIC.to_owned();
-        Self { brokers: None, topic, settings: std::collections::BTreeMap::new() }
+        Self { brokers: None, topic, settings: BTreeMap::new() }
     }
 }
 
@@ -111,7 +115,7 @@ fn secret<S: serde::Serializer>(secret: &Option<String>, serializer: S) -> Resul
 
 /// One of the values may be a password.
 fn hidden<S: serde::Serializer>(
-    settings: &std::collections::BTreeMap<String, String>,
+    settings: &BTreeMap<String, String>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_map(settings.keys().map(|name| (name, "hidden")))
@@ -197,6 +201,28 @@ pub(crate) enum PersonalFields {
     Publish,
 }
 
+/// How events are written.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Events {
+    /// Event type → the revision that is written of it; others are written as this release has them.
+    pub(crate) write: BTreeMap<String, u32>,
+}
+
+impl Events {
+    /// The revisions that this release reads, and those that it shall write.
+    ///
+    /// # Errors
+    /// [`SettingsError::Value`] names a type that is unknown, or a revision that cannot be written.
+    pub(crate) fn revisions(&self) -> Result<Revisions, SettingsError> {
+        Revisions::choose(READS, WRITES, &self.write).map_err(|error| SettingsError::Value {
+            key: "events.write",
+            value: self.write.iter().map(|(kind, v)| format!("{kind} = {v}")).collect::<Vec<_>>().join(", "),
+            problem: error.to_string(),
+        })
+    }
+}
+
 /// What queues there are.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -204,12 +230,12 @@ pub(crate) struct Queues {
     /// Whether a queue that is not listed may be used.
     pub(crate) open: bool,
     /// Name → what its tasks have when their creator says nothing.
-    pub(crate) named: std::collections::BTreeMap<String, schemas::task::PolicyInput>,
+    pub(crate) named: BTreeMap<String, schemas::task::PolicyInput>,
 }
 
 impl Default for Queues {
     fn default() -> Self {
-        Self { open: true, named: std::collections::BTreeMap::new() }
+        Self { open: true, named: BTreeMap::new() }
     }
 }
 

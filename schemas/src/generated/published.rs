@@ -57,7 +57,7 @@ fn sample_files() -> impl Iterator<Item = String> {
 /// What today's code reads, upcast to the current revision of the current type.
 fn read(kind: &str, revision: u32, data: &Value) -> Result<(&'static EventType, Value), String> {
     let data = to_raw_value(data).map_err(|error| error.to_string())?;
-    let event = upcast::current(kind, revision, &data).map_err(|error| error.to_string())?;
+    let event = upcast::through(upcast::READS, kind, revision, &data).map_err(|error| error.to_string())?;
     let known = event_type(&event.kind).ok_or(format!("{} is not registered", event.kind))?;
     let current: Box<RawValue> = event.read(known.v).map_err(|error| error.to_string())?;
     Ok((known, (known.normalise)(&current).map_err(|error| error.to_string())?))

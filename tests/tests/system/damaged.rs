@@ -94,12 +94,17 @@ async fn a_damaged_sealed_segment_stops_only_its_shard() {
     std::fs::remove_dir_all(data.join("state")).unwrap();
     let mut gesta =
         Gesta::launch(Command::new(executable()), &data, &database.url, free_address(), free_address());
-    let told = |status, text: &str| status == 503 && text.contains("stopped by damage");
+    let told = |status, text: &str| status == 503 && text.contains("stopped where the log cannot be read");
     let text = gesta.wait_for("/readyz", told).await;
     let readiness: Value = serde_json::from_str(&text).unwrap();
     let reason = readiness["parts"]["commands"]["reason"].as_str().unwrap();
     assert!(reason.contains("segment-00000001.log: damaged at byte"), "{reason}");
     assert_eq!(reason.matches("shard ").count(), 1, "one shard: {reason}");
+    let one = |text: &str| {
+        text.lines().filter(|line| line.starts_with("gesta_shard_stopped{") && line.ends_with(" 1")).count()
+            == 1
+    };
+    gesta.wait_for("/metrics", |_, text| one(text)).await;
     let api = gesta.api().as_tenant(&api.tenant);
     let refused = api.refused("tasks", task("broken", json!({})), 503, "shard_stopped").await;
     assert!(refused.text("/detail").contains("segment-00000001.log"), "{refused:#?}");

@@ -1,6 +1,7 @@
 //! What the shard holds is what the log says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use event_log::Cursor;
@@ -80,7 +81,8 @@ proptest! {
             let (_, version, state) = folded.get(&stream.to_string()).cloned().unwrap_or((stream, 0, None));
             prop_assert_eq!(held, state.as_ref().map(|state| (version, state)));
         }
-        let settings = Settings { shard: 0, generation: 1, exclusive: false, memory: Memory::default() };
+        let (memory, revisions) = (Memory::default(), Arc::default());
+        let settings = Settings { shard: 0, generation: 1, exclusive: false, memory, revisions };
         let mut reader = Shard::new(settings, Cursor::beginning(bench.core.genesis(), 0));
         let (records, _) = bench.core.read(&Cursor::beginning(bench.core.genesis(), 0), usize::MAX).unwrap();
         for record in records {

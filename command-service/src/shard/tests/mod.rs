@@ -8,6 +8,7 @@ mod owner;
 mod repeats;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_log::memory::{BatchId, MemoryCore};
@@ -97,7 +98,8 @@ impl Bench {
 
     /// A shard that owns an existing log.
     pub(super) fn on(core: MemoryCore, exclusive: bool) -> Self {
-        let settings = Settings { shard: 0, generation: 1, exclusive, memory: Memory::default() };
+        let (memory, revisions) = (Memory::default(), Arc::default());
+        let settings = Settings { shard: 0, generation: 1, exclusive, memory, revisions };
         let shard = Shard::new(settings, Cursor::beginning(core.genesis(), 0));
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         let (answers, batches) = (BTreeMap::new(), Vec::new());
