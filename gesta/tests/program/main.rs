@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+#[cfg(target_os = "linux")]
+mod clocks;
 mod configuration;
 mod database;
 mod dead_letters;

@@ -1,6 +1,4 @@
-//! Processes that share a log but must not, or cannot, own its shards or pass commands on.
-
-use std::path::{Path, PathBuf};
+//! Processes that share a log but cannot pass commands on.
 
 use serde_json::{Value, json};
 
@@ -10,70 +8,6 @@ use crate::kafka::Topic;
 use crate::replicas::total;
 
 const OWNED: &str = "gesta_shard_owner";
-
-/// A clock that is as many seconds off as a file says.
-const CLOCK: &str = r#"
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t id, struct timespec *at) {
-    static int (*real)(clockid_t, struct timespec *);
-    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-    int done = real(id, at);
-    if (done == 0 && id == CLOCK_REALTIME) {
-        char text[16] = {0};
-        int file = open(getenv("CLOCK_OFF_BY"), O_RDONLY);
-        if (file >= 0) {
-            if (read(file, text, sizeof text - 1) > 0) at->tv_sec += atol(text);
-            close(file);
-        }
-    }
-    return done;
-}
-"#;
-
-/// The library that a program loads before the system's own.
-fn clock(folder: &Path) -> PathBuf {
-    let (source, library) = (folder.join("clock.c"), folder.join("clock.so"));
-    std::fs::write(&source, CLOCK).unwrap();
-    let mut compiler = std::process::Command::new("cc");
-    let made = compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl").output();
-    let made = made.unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    library
-}
-
-/// PLAT-6, PLAT-11: a process whose clock is not the brokers' owns nothing, passes commands on to who does, and takes part
-/// again once its clock is set.
-#[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_with_a_wrong_clock_owns_nothing() {
-    let (topic, database) = (Topic::new(), Database::new().await);
-    assert!(topic.log(&["init"]).await.status.success());
-    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
-    let library = clock(folders[2].path());
-    let off_by = folders[2].path().join("seconds");
-    std::fs::write(&off_by, "-60").unwrap();
-    let environment = [("LD_PRELOAD", library.to_str().unwrap()), ("CLOCK_OFF_BY", off_by.to_str().unwrap())];
-    let (url, folder) = (database.url(), folders[0].path());
-    let mut wrong = topic.role_with("command-service", folder, &url, &environment).await;
-    let said = |line: &str| line.contains("clock differs from the brokers'").then_some(());
-    wrong.running.line("what it says", said).await;
-    let right = topic.role("command-service", folders[1].path(), &database.url()).await;
-    until("all shards at the other", || async { (total(&right, OWNED).await == 3.0).then_some(()) }).await;
-    wrong.ready(true).await;
-    assert_eq!(total(&wrong, OWNED).await, 0.0);
-    let (status, created) = wrong.command("tasks", json!({ "type": "note", "title": "one" })).await;
-    assert_eq!(status, 201, "{created}");
-    std::fs::write(&off_by, "0").unwrap();
-    until("its share", || async { (total(&wrong, OWNED).await > 0.0).then_some(()) }).await;
-    for role in [wrong, right] {
-        assert_eq!(role.stop().await, Some(0));
-    }
-}
 
 /// PLAT-6: a process that shows another secret, or none, is refused by the owner of a shard, and says so; nothing is written.
 #[tokio::test(flavor = "multi_thread")]
