@@ -20,7 +20,8 @@ copy_tree() {
     (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf -) | tar -xf - -C "$TREE"
 }
 
-# field NAME PATCH: a line of a patch's head.
+# field NAME PATCH: a line of a patch's head. Where the tests that catch a bug could fail for other reasons, a line
+# Says: TEXT has what they must print.
 field() { sed -n "s/^$1: *//p;/^diff /q" "$2"; }
 
 # caught_by: the tests that failed, the first three of them.
@@ -28,12 +29,21 @@ caught_by() {
     sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$OUTPUT" | awk 'NR <= 3 { printf "%s%s", sep, $0; sep = ", " } END { if (NR > 3) printf " and %d more", NR - 3 }'
 }
 
+# need_postgres: for a bug that is planted into the running system.
+need_postgres() {
+    [ -z "${GESTA_POSTGRES_URL:-}" ] || return 0
+    trap 'env -u GESTA_POSTGRES_URL "$HERE/postgres.sh" reset planted' EXIT
+    GESTA_POSTGRES_URL=$("$HERE/postgres.sh" start planted)
+    export GESTA_POSTGRES_URL
+}
+
 # try_bug PATCH: 0 when it is caught. Says what became of it.
 try_bug() {
-    local patch=$1 name started=$SECONDS suite caught code=0
+    local patch=$1 name started=$SECONDS suite says caught code=0
     name=$(basename "$patch" .patch)
-    suite=$(field Suite "$patch")
+    suite=$(field Suite "$patch") says=$(field Says "$patch")
     [ -n "$suite" ] || die "$patch: no line that says Suite:"
+    case $suite in *"-p tests"*) need_postgres ;; esac
     if ! git -C "$TREE" apply "$patch"; then
         printf '%-34s DOES NOT APPLY\n' "$name"
         return 1
@@ -47,7 +57,7 @@ try_bug() {
         # shellcheck disable=SC2086
         (cd "$TREE" && cargo test --locked $suite) >"$OUTPUT" 2>&1 || true
         caught=$(caught_by)
-        if [ -n "$caught" ]; then
+        if [ -n "$caught" ] && grep -qF -- "$says" "$OUTPUT"; then
             printf '%-34s caught by %s (%s s)\n' "$name" "$caught" $((SECONDS - started))
         else
             tail -n 5 "$OUTPUT" >&2
