@@ -4,6 +4,14 @@
 
 mod contract {
     mod brokers;
+    mod leaders;
+    #[expect(
+        dead_code,
+        clippy::expect_used,
+        reason = "shared with the tests of the whole, which use the rest"
+    )]
+    #[path = "../../../tests/tests/support/proxy.rs"]
+    mod proxy;
     #[expect(dead_code, reason = "shared with the contract's tests, which use the rest")]
     mod public;
     #[expect(dead_code, reason = "shared with the contract's tests, which use the rest")]

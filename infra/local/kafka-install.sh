@@ -65,6 +65,15 @@ run_java() {
         -cp "$KAFKA_LIBS/*" "$@"
 }
 
+# detours_of NODE NODES: the proxies in front of this node.
+detours_of() {
+    if [ "$2" = 1 ]; then
+        printf '%s\n' "${GESTA_KAFKA_DETOURS:-}"
+    else
+        printf '%s\n' "${GESTA_KAFKA_DETOURS:-}" | cut -s -d ' ' -f "$1"
+    fi
+}
+
 # write_properties FOLDER NODE VOTERS COPIES: how one broker of COPIES is set up on the ports of its folder.
 write_properties() {
     local port controller detour number=0 listeners advertised map
@@ -73,7 +82,7 @@ write_properties() {
     listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
     advertised=PLAINTEXT://127.0.0.1:$port
     map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-    for detour in ${GESTA_KAFKA_DETOURS:-}; do
+    for detour in $(detours_of "$2" "$4"); do
         number=$((number + 1))
         listeners=$listeners,DETOUR$number://127.0.0.1:$(sed -n "$((number + 2))p" "$1/ports")
         advertised=$advertised,DETOUR$number://$detour
@@ -100,5 +109,6 @@ min.insync.replicas=$((($4 + 1) / 2))
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=500
+${GESTA_KAFKA_PROPERTIES:-}
 EOF
 }

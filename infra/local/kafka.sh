@@ -5,17 +5,20 @@
 #   kafka.sh start [INSTANCE]       start what does not run of it; prints the brokers' addresses
 #   kafka.sh stop [INSTANCE]        end it, within 10 s; data stays
 #   kafka.sh kill INSTANCE NODE     end one broker with SIGKILL; start brings it back at the same address
+#   kafka.sh freeze INSTANCE NODE   stop one broker where it is; its connections stay open and silent
+#   kafka.sh thaw INSTANCE NODE     let it go on
 #   kafka.sh status [INSTANCE]      say what runs where; 0 running, 3 stopped
 #   kafka.sh brokers [INSTANCE]     print the addresses of the running one
-#   kafka.sh detours INSTANCE       print where the broker listens for each of GESTA_KAFKA_DETOURS
+#   kafka.sh detours INSTANCE       print where a broker listens for each of GESTA_KAFKA_DETOURS
 #   kafka.sh reset [INSTANCE]       end it at once and remove its data
 #   kafka.sh tool CLASS ARGUMENTS…  run one of Kafka's own tools, such as org.apache.kafka.tools.TopicCommand
 #   kafka.sh sweep FOLDER           reset every instance below FOLDER/<pid> and three/FOLDER/<pid> whose process ended
 #
 # INSTANCE is a folder under .local (such as test/4711) for brokers of its own; without it, the one of `make run`.
 # Where its first part is "three" (three/test/4711), it has three nodes with three copies of everything.
-# GESTA_KAFKA_DETOURS names proxies in front of an instance of one node, HOST:PORT, separated by spaces: the broker has a
-# listener of its own for each, whose clients are told to come by the proxy.
+# GESTA_KAFKA_DETOURS names proxies, HOST:PORT, separated by spaces, whose clients are told to come by them: an instance of
+# one node has a listener of its own for each, and of three nodes each has one for its own of three.
+# GESTA_KAFKA_PROPERTIES has further lines for the brokers' properties, which replace those that stand here.
 # GESTA_KAFKA_BROKERS names brokers you already run: then nothing here is installed, started or stopped.
 
 # shellcheck source=infra/local/lib.sh
@@ -72,8 +75,8 @@ await_free() {
 # choose_ports: two for every node and one for each detour; those of the last start when they are free, so that addresses someone noted stay right.
 choose_ports() {
     local node folder port wanted needed offset=$((RANDOM % PORTS)) chosen=
-    needed=$((2 + $(printf '%s' "${GESTA_KAFKA_DETOURS:-}" | wc -w)))
     for node in $(seq "$NODES"); do
+        needed=$((2 + $(detours_of "$node" "$NODES" | wc -w)))
         folder=$(node_folder "$node")
         wanted=$(cat "$folder/ports" 2>/dev/null || true)
         : >"$folder/ports.new"
@@ -184,13 +187,24 @@ stop() {
     release_lock "$INSTANCE/lock"
 }
 
+# signal_node SIGNAL NODE
+signal_node() {
+    local pid
+    pid=$(node_pid "$2")
+    [ -n "$pid" ] || die "broker $2 of $INSTANCE does not run"
+    kill "-$1" "$pid"
+}
+
 kill_node() {
     local pid
     pid=$(node_pid "$1")
-    [ -n "$pid" ] || die "broker $1 of $INSTANCE does not run"
-    kill -KILL "$pid"
+    signal_node KILL "$1"
     await_end "$STOP_SECONDS" "$pid" "$(node_folder "$1")/server.properties" || die "broker $1, process $pid, does not end"
 }
+
+freeze_node() { signal_node STOP "$1"; }
+
+thaw_node() { signal_node CONT "$1"; }
 
 status() {
     local node running
@@ -209,7 +223,10 @@ brokers() {
     addresses
 }
 
-detours() { sed -n '3,$s/^/127.0.0.1:/p' "$(node_folder 1)/ports"; }
+detours() {
+    local node
+    for node in $(seq "$NODES"); do sed -n '3,$s/^/127.0.0.1:/p' "$(node_folder "$node")/ports"; done
+}
 
 reset() {
     [ -d "$INSTANCE" ] || return 0
@@ -246,8 +263,8 @@ external() {
 main() {
     local verb=${1:-}
     case $verb in
-    install | start | stop | kill | status | brokers | detours | reset | tool | sweep) ;;
-    *) die "usage: kafka.sh install|start|stop|kill|status|brokers|detours|reset|tool|sweep [INSTANCE]" ;;
+    install | start | stop | kill | freeze | thaw | status | brokers | detours | reset | tool | sweep) ;;
+    *) die "usage: kafka.sh install|start|stop|kill|freeze|thaw|status|brokers|detours|reset|tool|sweep [INSTANCE]" ;;
     esac
     if [ "$verb" = tool ]; then
         install
@@ -264,9 +281,9 @@ main() {
     case $verb in
     install) install ;;
     sweep) sweep "${2:?sweep needs a folder, such as test}" ;;
-    kill)
-        select_instance "${2:?kill needs an instance and a node}"
-        kill_node "${3:?kill needs a node, such as 1}"
+    kill | freeze | thaw)
+        select_instance "${2:?$verb needs an instance and a node}"
+        "$verb"_node "${3:?$verb needs a node, such as 1}"
         ;;
     *)
         select_instance "${2:-}"

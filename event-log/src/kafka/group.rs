@@ -20,6 +20,8 @@ use crate::membership::{Hint, Shared};
 const SESSION_MS: &str = "6000";
 /// How often a member says that it is there, and hears that shards move.
 const HEARTBEAT_MS: &str = "500";
+/// How long members may take to agree, and a coordinator that fell silent is waited for; well above [`DRAIN`].
+const AGREE_MS: &str = "15000";
 /// How long a shard may take to end what is under way before it goes.
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long the thread waits for news before it looks whether it shall end.
@@ -131,6 +133,7 @@ fn consumer(options: &KafkaOptions, shared: &Arc<Shared>) -> Result<BaseConsumer
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", SESSION_MS)
         .set("heartbeat.interval.ms", HEARTBEAT_MS)
+        .set("max.poll.interval.ms", AGREE_MS)
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "error");
     let consumer: BaseConsumer<Members> =

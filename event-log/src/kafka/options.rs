@@ -29,6 +29,20 @@ const OURS: &[&str] = &[
     "transactional.id",
 ];
 
+/// How soon another leader is found, whatever became of the former one. librdkafka's own values are made for clusters
+/// that lose none: 60 s, 5 minutes, 10 s.
+const LEADERS: [(&str, &str); 4] = [
+    // A broker that falls silent without closing its connections keeps a request for so long, and its shards move to
+    // another leader only when nothing of them is in flight. Below the brokers' usual session timeout (9 s), so that
+    // nothing is once they elected one.
+    ("socket.timeout.ms", "6000"),
+    // Nobody tells that a silent broker leads no more.
+    ("topic.metadata.refresh.interval.ms", "1000"),
+    // Else three times the refresh interval: in an outage the client would forget the topic.
+    ("metadata.max.age.ms", "900000"),
+    ("reconnect.backoff.max.ms", "1000"),
+];
+
 /// How a log on Kafka is reached.
 #[derive(Clone)]
 pub struct KafkaOptions {
@@ -74,6 +88,7 @@ impl KafkaOptions {
         }
         config.set("bootstrap.servers", &self.brokers);
         self.prefer(&mut config, &[("client.id", "gesta")]);
+        self.prefer(&mut config, &LEADERS);
         Ok(config)
     }
 

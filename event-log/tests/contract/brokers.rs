@@ -22,15 +22,34 @@ pub(crate) struct Brokers {
 impl Brokers {
     /// One node, or three.
     pub(crate) fn start(name: &str, nodes: u32) -> Self {
+        Self::with(name, nodes, &[])
+    }
+
+    /// With further variables for the script.
+    pub(crate) fn with(name: &str, nodes: u32, variables: &[(&str, &str)]) -> Self {
         // Found by its process by `kafka.sh sweep test`, should this one be ended in the middle.
         let kind = if nodes == 3 { "three/" } else { "" };
         let instance = format!("{kind}test/{}/{name}", std::process::id());
-        let addresses = run(&["start", &instance]);
+        let addresses = run_with(&["start", &instance], variables);
         Self { instance, addresses }
+    }
+
+    /// Where the brokers listen for clients that come by proxies.
+    pub(crate) fn detours(&self) -> Vec<String> {
+        run(&["detours", &self.instance]).lines().map(str::to_owned).collect()
     }
 
     pub(crate) fn kill(&self, node: u32) {
         run(&["kill", &self.instance, &node.to_string()]);
+    }
+
+    /// Stops one where it is: its connections stay open, and nothing comes from it.
+    pub(crate) fn freeze(&self, node: u32) {
+        run(&["freeze", &self.instance, &node.to_string()]);
+    }
+
+    pub(crate) fn thaw(&self, node: u32) {
+        run(&["thaw", &self.instance, &node.to_string()]);
     }
 
     /// Starts again what was killed, at the same addresses.
@@ -46,24 +65,29 @@ impl Drop for Brokers {
 }
 
 fn run(arguments: &[&str]) -> String {
+    run_with(arguments, &[])
+}
+
+fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/kafka.sh");
     let mut command = Command::new(script);
-    let output = command.args(arguments).env_remove("GESTA_KAFKA_BROKERS").output().unwrap();
+    command.args(arguments).env_remove("GESTA_KAFKA_BROKERS").envs(variables.iter().copied());
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// Initialises as an operator does: again while the brokers are still about starting.
-async fn initialise(topic: &Topic) {
+pub(crate) async fn initialise(options: &KafkaOptions) {
     let started = Instant::now();
-    while let Err(error) = Log::kafka_init(topic.options()).await {
+    while let Err(error) = Log::kafka_init(options.clone()).await {
         let again = error.is_outage() || matches!(error, KafkaError::Append(_));
         assert!(again && started.elapsed() < 4 * PATIENCE, "{error}");
     }
 }
 
 /// Opens as a role does: again while the brokers are away.
-async fn opened(options: &KafkaOptions) -> Log {
+pub(crate) async fn opened(options: &KafkaOptions) -> Log {
     let started = Instant::now();
     loop {
         match Log::kafka(options.clone()).await {
@@ -74,10 +98,10 @@ async fn opened(options: &KafkaOptions) -> Log {
 }
 
 /// Claims as an owner does: again after whatever says that it may.
-async fn claim_again(log: &Log) -> Claimed {
+pub(crate) async fn claim_again(log: &Log, shard: u16) -> Claimed {
     let started = Instant::now();
     loop {
-        match log.claim(0, "").await {
+        match log.claim(shard, "").await {
             Ok(claimed) => return claimed,
             Err(error) => assert!(started.elapsed() < 4 * PATIENCE, "{error}"),
         }
@@ -88,7 +112,7 @@ async fn claim_again(log: &Log) -> Claimed {
 /// Gives the numbers of what was proven, and how often the proof broke.
 async fn flood(log: &Log, enough: usize, mut between: impl FnMut(usize)) -> (Vec<u64>, usize) {
     let (mut proven, mut breaks, mut next) = (Vec::new(), 0, 1);
-    let mut owner = claim_again(log).await.ownership;
+    let mut owner = claim_again(log, 0).await.ownership;
     while proven.len() < enough {
         between(proven.len());
         let numbers = next..next + 5;
@@ -105,7 +129,7 @@ async fn flood(log: &Log, enough: usize, mut between: impl FnMut(usize)) -> (Vec
             }
             Err(AppendError::Unconfirmed { .. }) => {
                 breaks += 1;
-                owner = claim_again(log).await.ownership;
+                owner = claim_again(log, 0).await.ownership;
             }
             Err(error) => panic!("{error}"),
         }
@@ -119,7 +143,7 @@ async fn survive(brokers: &Brokers, kills: &'static [u32]) {
     let topic = Topic::at(brokers.addresses.clone());
     let mut options = topic.options();
     options.settings.insert("message.timeout.ms".into(), "15000".into());
-    initialise(&topic).await;
+    initialise(&options).await;
     let log = opened(&options).await;
     let (kill, killed) = std::sync::mpsc::channel::<u32>();
     let (proven, breaks) = std::thread::scope(|scope| {
@@ -171,7 +195,7 @@ async fn an_outage_is_waited_out() {
     let topic = Topic::at(brokers.addresses.clone());
     let mut options = topic.options();
     options.settings.insert("message.timeout.ms".into(), "9500".into());
-    initialise(&topic).await;
+    initialise(&options).await;
     let log = opened(&options).await;
     let mut owner = claim(&log, 0).await.ownership;
     append(&log, &mut owner, [1]).await;
@@ -185,7 +209,7 @@ async fn an_outage_is_waited_out() {
     assert!(waiting.is_err(), "an outage is no damage");
     let claiming = tokio::spawn({
         let log = log.clone();
-        async move { claim_again(&log).await }
+        async move { claim_again(&log, 0).await }
     });
     brokers.restart();
     let mut owner = claiming.await.unwrap().ownership;

@@ -52,6 +52,16 @@ impl Brokers {
         self.script(&["kill", &self.instance, &(choice % self.nodes + 1).to_string()]);
     }
 
+    /// Stops one of them where it is: its connections stay open, and nothing comes from it.
+    pub(crate) fn freeze(&self, choice: u64) {
+        self.script(&["freeze", &self.instance, &(choice % self.nodes + 1).to_string()]);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self, choice: u64) {
+        self.script(&["thaw", &self.instance, &(choice % self.nodes + 1).to_string()]);
+    }
+
     /// Starts what is dead, at the same addresses.
     pub(crate) fn restart(&self) {
         assert_eq!(self.script(&["start", &self.instance]), self.addresses);
