@@ -165,6 +165,7 @@ impl Log {
         address: &str,
         (cursor, last_at): (Cursor, Option<DateTime<Utc>>),
     ) -> Result<Claimed, ClaimError> {
+        let known = cursor.next_offset.max(self.end(shard));
         let sent_at = Utc::now();
         let attempt = ClaimAttempt::new(&cursor, Uuid::new_v4().as_u128(), address);
         let offsets = self.append(shard, vec![attempt.record()]).await?;
@@ -173,6 +174,10 @@ impl Log {
             let problem = "the log reported no offset for the claim".to_owned();
             return Err(AppendError::Unconfirmed { shard, problem }.into());
         };
+        if offset < known {
+            // Nobody else can cause that: the log lost what this process has written or read.
+            return Err(ReadError::Truncated { shard, end: offset, next_offset: known }.into());
+        }
         let read = self.source.read_below(cursor, offset + 1).await?;
         if read.cursor.next_offset <= offset {
             let (end, next_offset) = (read.cursor.next_offset, offset + 1);
@@ -255,6 +260,22 @@ impl Log {
     #[must_use]
     pub fn watch(&self, shard: u16) -> watch::Receiver<u64> {
         self.source.watch(shard)
+    }
+
+    /// Why the brokers refuse this process, with what to check, as long as they do; None also where there are none.
+    #[must_use]
+    pub fn refused(&self) -> Option<String> {
+        if let Source::Kafka(kafka) = &self.source { kafka.refused() } else { None }
+    }
+
+    /// Whether what others append to `shard` is fetched from brokers. It is not where there are none, nor while this process
+    /// appends so much that the shard is its own, as far as one can see; what others append is noticed all the same.
+    ///
+    /// # Panics
+    /// When the log has no such shard.
+    #[must_use]
+    pub fn is_fetched(&self, shard: u16) -> bool {
+        matches!(&self.source, Source::Kafka(kafka) if kafka.is_fetched(shard))
     }
 
     fn check_shard(&self, shard: u16) -> Result<(), AppendError> {

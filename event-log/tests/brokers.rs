@@ -5,6 +5,7 @@
 mod contract {
     mod brokers;
     mod leaders;
+    mod producer;
     #[expect(
         dead_code,
         clippy::expect_used,

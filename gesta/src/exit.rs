@@ -77,6 +77,7 @@ fn local(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(match error {
             KafkaError::Unreachable { .. } => UNREACHABLE,
             KafkaError::Option { .. }
+            | KafkaError::Refused { .. }
             | KafkaError::NoTopic { .. }
             | KafkaError::NotInitialised { .. }
             | KafkaError::Setting { .. } => CONFIGURATION,

@@ -19,6 +19,7 @@
 # GESTA_KAFKA_DETOURS names proxies, HOST:PORT, separated by spaces, whose clients are told to come by them: an instance of
 # one node has a listener of its own for each, and of three nodes each has one for its own of three.
 # GESTA_KAFKA_PROPERTIES has further lines for the brokers' properties, which replace those that stand here.
+# GESTA_KAFKA_SCRAM is a user that new brokers know, as Kafka's own tool for that takes it: SCRAM-SHA-512=[name=…,password=…].
 # GESTA_KAFKA_BROKERS names brokers you already run: then nothing here is installed, started or stopped.
 
 # shellcheck source=infra/local/lib.sh
@@ -111,7 +112,8 @@ set_up() {
         write_properties "$folder" "$node" "$voters" "$NODES"
         [ -f "$folder/formatted" ] || {
             rm -rf "$folder/data"
-            (run_java 128m kafka.tools.StorageTool format -t "$(cat "$INSTANCE/cluster")" -c "$folder/server.properties") \
+            (run_java 128m kafka.tools.StorageTool format -t "$(cat "$INSTANCE/cluster")" -c "$folder/server.properties" \
+                ${GESTA_KAFKA_SCRAM:+--add-scram "$GESTA_KAFKA_SCRAM"}) \
                 >"$folder/format.log" 2>&1 &
             formatting+=("$!:$folder")
         }

@@ -76,6 +76,17 @@ check_compiler() {
     fi
 }
 
+# Gesta speaks TLS to Kafka's brokers with the system's library.
+check_openssl() {
+    if [ "$(uname -s)" = Darwin ]; then
+        brew --prefix --installed openssl@3 >/dev/null 2>&1 || missing "OpenSSL with its headers: TLS to Kafka" "" "" openssl@3
+        return
+    fi
+    have pkg-config || missing "pkg-config: finds OpenSSL" pkg-config pkgconf-pkg-config ""
+    [ -n "${OPENSSL_DIR:-}" ] || { have pkg-config && pkg-config --exists openssl; } ||
+        missing "OpenSSL with its headers: TLS to Kafka" libssl-dev openssl-devel ""
+}
+
 check_postgres() {
     [ -z "${GESTA_POSTGRES_URL:-}" ] || return 0
     if is_root && ! have setpriv; then
@@ -146,6 +157,7 @@ find_manager
 check_tools
 check_rust
 check_compiler
+check_openssl
 check_postgres
 check_kafka
 [ ${#MISSING[@]} = 0 ] || {

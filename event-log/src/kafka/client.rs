@@ -1,6 +1,9 @@
-//! What the clients of librdkafka tell: their log lines, and the error after which a producer is dead.
+//! What the clients of librdkafka tell: their log lines, that the brokers refuse them, and the error after which a
+//! producer is dead.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -10,10 +13,15 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::batch::Delivery;
 
+/// For how long a refusal is told of: the client tries again all the time, and reports the same failure every 30 s.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
+
 /// One client's context.
 #[derive(Debug, Default)]
 pub(super) struct Context {
     dead: AtomicBool,
+    /// When and why a broker refused this client, if none has answered it since then.
+    refused: Mutex<Option<(Instant, String)>>,
 }
 
 /// A consumer of the log.
@@ -28,6 +36,22 @@ impl Context {
     pub(super) fn kill(&self) {
         self.dead.store(true, Ordering::Relaxed);
     }
+
+    /// Why the brokers refuse this client, if they do, and what to check.
+    pub(super) fn refused(&self) -> Option<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.as_ref().filter(|(at, _)| at.elapsed() < REFUSED_FOR).map(|(_, why)| why.clone())
+    }
+
+    /// A broker answered.
+    pub(super) fn answered(&self) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn refuse(&self, why: String) {
+        tracing::error!(target: "librdkafka", "{why}; trying again");
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), why));
+    }
 }
 
 impl ClientContext for Context {
@@ -39,10 +63,24 @@ impl ClientContext for Context {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             tracing::error!(target: "librdkafka", %reason, "the client is dead and is made anew");
             self.kill();
+        } else if let Some(why) = refusal(&error, reason) {
+            self.refuse(why);
         } else {
             trouble(&error, reason);
         }
     }
+}
+
+/// What to check, if the error is that one side does not trust the other.
+fn refusal(error: &ClientError, reason: &str) -> Option<String> {
+    let (what, settings) = match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => {
+            ("authentication refused by broker", "sasl.mechanisms, sasl.username and sasl.password")
+        }
+        RDKafkaErrorCode::SSL => ("no TLS with broker", "ssl.ca.location and security.protocol"),
+        _ => return None,
+    };
+    Some(format!("{what} {reason}; check {settings} in kafka.settings"))
 }
 
 /// A log line of a client.

@@ -156,6 +156,7 @@ fn take(remote: &Remote, messages: Vec<(u16, Arc<Stored>)>) {
     if messages.is_empty() {
         return;
     }
+    remote.clients.follower.context().answered();
     let shards: std::collections::BTreeSet<u16> = messages.iter().map(|(shard, _)| *shard).collect();
     let mut evicted = Vec::new();
     let mut tail = remote.tail();

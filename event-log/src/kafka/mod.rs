@@ -107,6 +107,14 @@ impl Kafka {
         self.remote.watch(shard)
     }
 
+    pub(crate) fn is_fetched(&self, shard: u16) -> bool {
+        self.remote.is_fetched(shard)
+    }
+
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.remote.refused()
+    }
+
     pub(crate) async fn append(&self, shard: u16, records: Vec<Record>) -> Result<Vec<u64>, AppendError> {
         let places = self.writer.append(shard, &records).await?;
         let offsets = places.iter().map(|place| place.offset).collect();

@@ -21,6 +21,9 @@ use crate::record::{FORMAT, Genesis};
 /// How long a record that must be there may take to be read.
 const READ: Duration = Duration::from_secs(30);
 
+/// How long the client may take to tell the next thing that happened.
+const HEAR: Duration = Duration::from_millis(50);
+
 /// The clients that opening needs.
 pub(super) struct Opening {
     pub(super) consumer: Consumer,
@@ -42,6 +45,27 @@ impl Opening {
 
     /// Checks the topic, its settings and the first record of every shard; tells the ends of the shards.
     pub(super) fn verify(&self) -> Result<(Genesis, Vec<u64>), KafkaError> {
+        self.verified().map_err(|error| self.explain(error))
+    }
+
+    /// Creates the topic if there is none, and writes the first record of every shard that has none.
+    pub(super) fn initialise(&self) -> Result<Genesis, KafkaError> {
+        self.initialised().map_err(|error| self.explain(error))
+    }
+
+    /// The brokers that were away may have refused this client; it hears of that by polling.
+    fn explain(&self, error: KafkaError) -> KafkaError {
+        if !matches!(error, KafkaError::Unreachable { .. }) {
+            return error;
+        }
+        while self.consumer.poll(HEAR).is_some() {}
+        match self.consumer.context().refused() {
+            Some(why) => KafkaError::Refused { brokers: self.options.brokers.clone(), why },
+            None => error,
+        }
+    }
+
+    fn verified(&self) -> Result<(Genesis, Vec<u64>), KafkaError> {
         let cluster = self.topic()?;
         runtime(settings::check(&self.admin, &cluster, &self.options))?;
         let mut ends = Vec::new();
@@ -70,8 +94,7 @@ impl Opening {
         Ok((genesis, ends))
     }
 
-    /// Creates the topic if there is none, and writes the first record of every shard that has none.
-    pub(super) fn initialise(&self) -> Result<Genesis, KafkaError> {
+    fn initialised(&self) -> Result<Genesis, KafkaError> {
         let cluster = settings::cluster(self.consumer.client(), &self.options)?;
         if cluster.partitions.is_none() {
             let settings = settings::for_creation(cluster.brokers);

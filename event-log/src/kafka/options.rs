@@ -163,6 +163,14 @@ pub enum KafkaError {
         /// What the client said.
         error: ClientError,
     },
+    /// The brokers and this client do not trust each other. Trying again helps once one of them is set right.
+    #[error("Kafka at {brokers}: {why}")]
+    Refused {
+        /// Where it was tried.
+        brokers: String,
+        /// What the client said, and which settings to check.
+        why: String,
+    },
     /// There is no such topic.
     #[error(
         "Kafka at {brokers} has no topic {topic}; run `gesta log init`, or name the topic of an existing log"
@@ -238,17 +246,20 @@ impl KafkaError {
         Self::Unreachable { brokers: options.brokers.clone(), action, error }
     }
 
-    /// Whether the same call may succeed later: the brokers were away, or too busy.
+    /// Whether the same call may succeed later: the brokers were away, or too busy, or did not know this client's
+    /// name or certificate yet.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        let Self::Unreachable { error, .. } = self else { return false };
+        let error = match self {
+            Self::Unreachable { error, .. } => error,
+            Self::Refused { .. } => return true,
+            _ => return false,
+        };
         !matches!(error, ClientError::ClientConfig(..) | ClientError::ClientCreation(_))
             && !matches!(
                 error.rdkafka_error_code(),
                 Some(
-                    RDKafkaErrorCode::Authentication
-                        | RDKafkaErrorCode::SaslAuthenticationFailed
-                        | RDKafkaErrorCode::TopicAuthorizationFailed
+                    RDKafkaErrorCode::TopicAuthorizationFailed
                         | RDKafkaErrorCode::ClusterAuthorizationFailed
                         | RDKafkaErrorCode::InvalidTopic
                 )

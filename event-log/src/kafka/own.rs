@@ -45,7 +45,10 @@ impl Own {
     fn pause(&mut self, remote: &Remote, shard: u16) {
         let paused = remote.clients.follower.pause(&place(remote, shard));
         match paused {
-            Ok(()) => drop(self.paused.insert(shard)),
+            Ok(()) => {
+                self.paused.insert(shard);
+                remote.fetch(shard, false);
+            }
             Err(error) => tracing::warn!(shard, %error, "the shard is fetched on, beside its own appends"),
         }
     }
@@ -58,7 +61,10 @@ impl Own {
             tracing::warn!(shard, %error, "the shard is fetched again from an earlier place");
         }
         match follower.resume(&place(remote, shard)) {
-            Ok(()) => drop(self.paused.remove(&shard)),
+            Ok(()) => {
+                self.paused.remove(&shard);
+                remote.fetch(shard, true);
+            }
             Err(error) => tracing::warn!(shard, %error, "the shard is not fetched yet; trying again"),
         }
     }

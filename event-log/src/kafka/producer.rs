@@ -90,8 +90,15 @@ impl Producer {
                 .payload(&record.value[..])
                 .headers(headers);
             while let Err((error, refused)) = client.send(message) {
-                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                    return Err(error);
+                match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::QueueFull) => {}
+                    code => {
+                        // The client may tell so here before it tells of the error itself.
+                        if code == Some(RDKafkaErrorCode::Fatal) {
+                            self.kill();
+                        }
+                        return Err(error);
+                    }
                 }
                 // The same record again, so that the order stays.
                 message = refused;

@@ -1,10 +1,11 @@
 //! What one process knows of the topic: its tail, its ends, and how to ask the brokers for more.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode};
 use tokio::sync::watch;
 
@@ -38,6 +39,8 @@ pub(super) struct Remote {
     came: Vec<watch::Sender<u64>>,
     /// Records that came from this process itself.
     own: Vec<AtomicU64>,
+    /// Which shards are fetched.
+    fetched: Vec<AtomicBool>,
 }
 
 /// The clients that live as long as the log. The thread that follows has them too and outlives
@@ -76,7 +79,8 @@ impl Remote {
         let senders = || ends.iter().map(|end| watch::Sender::new(*end)).collect();
         let tail = Mutex::new(Tail::new(ends, tail_bytes));
         let own = ends.iter().map(|_| AtomicU64::default()).collect();
-        Self { genesis, topic, clients, scans, tail, ends: senders(), came: senders(), own }
+        let fetched = ends.iter().map(|_| AtomicBool::new(true)).collect();
+        Self { genesis, topic, clients, scans, tail, ends: senders(), came: senders(), own, fetched }
     }
 
     pub(super) fn tail(&self) -> MutexGuard<'_, Tail> {
@@ -116,9 +120,24 @@ impl Remote {
         }
     }
 
+    /// Why the brokers refuse this process, as far as it knows now.
+    pub(super) fn refused(&self) -> Option<String> {
+        self.clients.follower.context().refused()
+    }
+
     /// Records of `shard` so far that came from this process and not from the brokers.
     pub(super) fn own(&self, shard: u16) -> u64 {
         self.own[usize::from(shard)].load(Ordering::Relaxed)
+    }
+
+    /// Whether the shard is fetched; it is not while what this process itself appends keeps it busy.
+    pub(super) fn is_fetched(&self, shard: u16) -> bool {
+        self.fetched[usize::from(shard)].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn fetch(&self, shard: u16, fetched: bool) {
+        self.fetched[usize::from(shard)].store(fetched, Ordering::Relaxed);
+        metrics::gauge!("gesta_log_fetched", "shard" => shard.to_string()).set(f64::from(u8::from(fetched)));
     }
 
     /// Everything below `end` is durable.

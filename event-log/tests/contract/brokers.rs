@@ -1,5 +1,6 @@
 //! Brokers that die while records are on their way.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,12 @@ impl Brokers {
     /// Where the brokers listen for clients that come by proxies.
     pub(crate) fn detours(&self) -> Vec<String> {
         run(&["detours", &self.instance]).lines().map(str::to_owned).collect()
+    }
+
+    /// The data of the one broker.
+    pub(crate) fn data(&self) -> PathBuf {
+        let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.local");
+        local.join(&self.instance).join("kafka/node1/data")
     }
 
     pub(crate) fn kill(&self, node: u32) {

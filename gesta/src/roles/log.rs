@@ -11,6 +11,8 @@ use crate::settings::{LogPlace, Settings};
 /// Name of this part in `/readyz`.
 pub(crate) const LOG: &str = "log";
 
+/// Time between two looks at an open log.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time before brokers that are away are asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -56,6 +58,21 @@ async fn open_topic(options: &KafkaOptions, health: &Health) -> anyhow::Result<L
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Says in `/readyz` whether the brokers still know this process. They may not any more when its password was changed:
+/// connections that stand go on, new ones are refused until one side is set right.
+pub(crate) async fn watch(log: Log, health: Health, halt: CancellationToken) {
+    loop {
+        match log.refused() {
+            Some(why) => health.waiting(LOG, why),
+            None => health.ready(LOG),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = halt.cancelled() => return,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::health::Health;
-use super::log::LOG;
+use super::log::{LOG, watch};
 use super::ops::{self, Ops};
 use super::ports::listen;
 use crate::settings::{DEFAULT_OPS_LISTEN, Settings};
@@ -91,6 +91,7 @@ impl Process {
     pub(crate) fn opened(&self, log: &Log) {
         self.log.get_or_init(|| log.clone());
         self.health.ready(LOG);
+        self.spawn(watch(log.clone(), self.health.clone(), self.halt.clone()));
     }
 
     /// Lets other processes of the command side ask this one at the second port.

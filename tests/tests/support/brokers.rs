@@ -13,36 +13,46 @@ pub(crate) struct Brokers {
     /// `host:port,host:port`; they stay over a restart.
     pub(crate) addresses: String,
     nodes: u64,
-    /// Where the proxies are, as the script takes them.
-    detours: String,
+    /// What the script is told: where the proxies are, and further properties.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Brokers {
     /// Starts one node, or three.
     pub(crate) fn start(name: &str, nodes: u64) -> Self {
-        Self::started(name, nodes, String::new())
+        Self::started(name, nodes, Vec::new())
     }
 
     /// Starts one node, and so many proxies in front of it: who begins at the address of one comes by it for ever.
     pub(crate) async fn with_detours(name: &str, detours: usize) -> (Self, Vec<Proxy>) {
+        Self::with(name, detours, Vec::new()).await
+    }
+
+    /// The same, with more that the script is told.
+    pub(crate) async fn with(
+        name: &str,
+        detours: usize,
+        mut variables: Vec<(&'static str, String)>,
+    ) -> (Self, Vec<Proxy>) {
         let mut listeners = Vec::new();
         for _ in 0..detours {
             listeners.push(Proxy::listener().await);
         }
         let addresses = listeners.iter().map(|listener| listener.local_addr().expect("it is bound"));
         let addresses: Vec<String> = addresses.map(|address: SocketAddr| address.to_string()).collect();
-        let brokers = block_in_place(|| Self::started(name, 1, addresses.join(" ")));
+        variables.push(("GESTA_KAFKA_DETOURS", addresses.join(" ")));
+        let brokers = block_in_place(|| Self::started(name, 1, variables));
         let targets = brokers.script(&["detours", &brokers.instance]);
         let proxies = listeners.into_iter().zip(targets.lines());
         let proxies = proxies.map(|(listener, target)| Proxy::at(listener, target.to_owned())).collect();
         (brokers, proxies)
     }
 
-    fn started(name: &str, nodes: u64, detours: String) -> Self {
+    fn started(name: &str, nodes: u64, variables: Vec<(&'static str, String)>) -> Self {
         // Found by its process by `kafka.sh sweep test`, should this one be ended in the middle.
         let kind = if nodes == 3 { "three/" } else { "" };
         let instance = format!("{kind}test/{}/{name}", std::process::id());
-        let mut brokers = Self { instance, addresses: String::new(), nodes, detours };
+        let mut brokers = Self { instance, addresses: String::new(), nodes, variables };
         brokers.addresses = brokers.script(&["start", &brokers.instance]);
         brokers
     }
@@ -67,10 +77,15 @@ impl Brokers {
         assert_eq!(self.script(&["start", &self.instance]), self.addresses);
     }
 
+    /// Runs one of Kafka's own tools.
+    pub(crate) fn tool(&self, class: &str, arguments: &[&str]) {
+        self.script(&[&["tool", class, "--bootstrap-server", &self.addresses], arguments].concat());
+    }
+
     fn script(&self, arguments: &[&str]) -> String {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/kafka.sh");
         let mut command = Command::new(script);
-        command.args(arguments).env_remove("GESTA_KAFKA_BROKERS").env("GESTA_KAFKA_DETOURS", &self.detours);
+        command.args(arguments).env_remove("GESTA_KAFKA_BROKERS").envs(self.variables.iter().cloned());
         let output = command.output().expect("the script runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "kafka.sh {arguments:?}: {said}");

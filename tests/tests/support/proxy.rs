@@ -11,9 +11,17 @@ use tokio::sync::watch;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// What becomes of connections.
+#[derive(Clone, Copy)]
+struct State {
+    line: Line,
+    /// How often it was cut: a connection from before ends, also when the line is whole again by now.
+    cuts: u64,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Line {
     Whole,
+    Mute,
     Silent,
     Cut,
 }
@@ -21,7 +29,7 @@ enum Line {
 /// A proxy. Cut, it ends every connection and accepts none; silent, it passes nothing on in either direction.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
-    line: Arc<watch::Sender<Line>>,
+    state: Arc<watch::Sender<State>>,
 }
 
 impl Proxy {
@@ -38,60 +46,70 @@ impl Proxy {
     /// Begins to pass connections that come to `listener` on to `target`.
     pub(crate) fn at(listener: TcpListener, target: String) -> Self {
         let address = listener.local_addr().expect("a bound listener has an address");
-        let line = Arc::new(watch::Sender::new(Line::Whole));
-        tokio::spawn(serve(listener, target, Arc::clone(&line)));
-        Self { address, line }
+        let state = Arc::new(watch::Sender::new(State { line: Line::Whole, cuts: 0 }));
+        tokio::spawn(serve(listener, target, Arc::clone(&state)));
+        Self { address, state }
     }
 
     /// Ends all connections; new ones are closed at once.
     pub(crate) fn cut(&self) {
-        self.line.send_replace(Line::Cut);
+        self.state.send_modify(|state| *state = State { line: Line::Cut, cuts: state.cuts + 1 });
+    }
+
+    /// Passes on what is asked, and holds back what is answered.
+    pub(crate) fn mute(&self) {
+        self.state.send_modify(|state| state.line = Line::Mute);
     }
 
     /// Passes nothing on, as a network that is cut: connections stay, and what was sent comes through once it is mended.
     pub(crate) fn silence(&self) {
-        self.line.send_replace(Line::Silent);
+        self.state.send_modify(|state| state.line = Line::Silent);
     }
 
     /// Lets connections through again.
     pub(crate) fn mend(&self) {
-        self.line.send_replace(Line::Whole);
+        self.state.send_modify(|state| state.line = Line::Whole);
     }
 }
 
-async fn serve(listener: TcpListener, target: String, line: Arc<watch::Sender<Line>>) {
+async fn serve(listener: TcpListener, target: String, state: Arc<watch::Sender<State>>) {
     while let Ok((inward, _)) = listener.accept().await {
-        let (target, state) = (target.clone(), line.subscribe());
+        let (target, state) = (target.clone(), state.subscribe());
         tokio::spawn(async move {
             let mut cut = state.clone();
+            let born = cut.borrow().cuts;
             tokio::select! {
                 _ = connect(inward, target, state) => {}
-                _ = cut.wait_for(|line| *line == Line::Cut) => {}
+                _ = cut.wait_for(|state| state.line == Line::Cut || state.cuts > born) => {}
             }
         });
     }
 }
 
-async fn connect(inward: TcpStream, target: String, state: watch::Receiver<Line>) -> std::io::Result<()> {
+async fn connect(inward: TcpStream, target: String, state: watch::Receiver<State>) -> std::io::Result<()> {
     let outward = TcpStream::connect(&target).await?;
     inward.set_nodelay(true)?;
     outward.set_nodelay(true)?;
     let ((from, to), (back_from, back_to)) = (inward.into_split(), outward.into_split());
     // One side that has said everything may still hear the other.
-    tokio::try_join!(pass(from, back_to, state.clone()), pass(back_from, to, state))?;
+    tokio::try_join!(
+        pass(from, back_to, state.clone(), &[Line::Whole, Line::Mute]),
+        pass(back_from, to, state, &[Line::Whole])
+    )?;
     Ok(())
 }
 
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut state: watch::Receiver<Line>,
+    mut state: watch::Receiver<State>,
+    open: &[Line],
 ) -> std::io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let read = from.read(&mut buffer).await?;
         // An error means that the proxy is gone, and with it the test.
-        let _ = state.wait_for(|line| *line == Line::Whole).await;
+        let _ = state.wait_for(|state| open.contains(&state.line)).await;
         if read == 0 {
             return to.shutdown().await;
         }

@@ -13,6 +13,7 @@ mod event_stream;
 mod postgres_away;
 mod processes;
 mod queries;
+mod secured;
 mod subscriptions;
 mod task_ends;
 mod task_life;
