@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod eventually;
 pub(crate) mod filling;
 pub(crate) mod gesta;
+#[expect(dead_code, reason = "shared with the tests of the log, which use the rest")]
 pub(crate) mod proxy;
 pub(crate) mod shared;
 pub(crate) mod tasks;

@@ -83,8 +83,6 @@ impl Secured {
         let text = format!(
             r#"
             log = "kafka"
-            [kafka]
-            brokers = "{}"
             [kafka.settings]
             "security.protocol" = "SASL_SSL"
             "sasl.mechanisms" = "{mechanism}"
@@ -94,16 +92,21 @@ impl Secured {
             [data]
             shards = 2
             "#,
-            self.proxy.address,
             authority.display()
         );
         std::fs::write(&path, text).expect("a folder that takes files");
         path.display().to_string()
     }
 
+    /// The brokers too: the environment of the suite names others, and goes before a file.
+    fn flags(&self, configuration: &str) -> Vec<String> {
+        let address = self.proxy.address.to_string();
+        ["--config", configuration, "--kafka-brokers", &address].map(str::to_owned).to_vec()
+    }
+
     fn service(&self, name: &str, configuration: &str) -> Gesta {
         let mut command = Command::new(executable());
-        command.args(["command-service", "--config", configuration]);
+        command.arg("command-service").args(self.flags(configuration));
         let data = self.folder.path().join(name);
         Gesta::launch_role(command, &data, NO_DATABASE, free_address(), free_address())
     }
@@ -130,8 +133,10 @@ async fn only_whom_the_brokers_know_reaches_the_log() {
     let plain = secured.configured("plain", "PLAIN", PASSWORD, "broker.pem");
     let wrong = secured.configured("wrong", "SCRAM-SHA-512", NEXT_PASSWORD, "broker.pem");
     let stranger = secured.configured("stranger", "SCRAM-SHA-512", PASSWORD, "stranger.pem");
-    let log =
-        |what: &str, configuration: &str| block_in_place(|| run(&["log", what, "--config", configuration]));
+    let log = |what: &str, configuration: &str| {
+        let words = ["log", what].map(str::to_owned).into_iter();
+        block_in_place(|| run(&words.chain(secured.flags(configuration)).collect::<Vec<_>>()))
+    };
     for (configuration, words) in [
         (&wrong, ["authentication refused by broker", "sasl.password"]),
         (&stranger, ["no TLS with broker", "ssl.ca.location"]),
