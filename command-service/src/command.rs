@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use schemas::agent::AgentCommand;
+use schemas::dead_letter::DeadLetterCommand;
 use schemas::ids::Stream;
 use schemas::position::Token;
 use schemas::problem::Code;
@@ -20,6 +21,8 @@ pub enum AnyCommand {
     Task(TaskCommand),
     /// Of an agent.
     Agent(AgentCommand),
+    /// Of a dead letter.
+    DeadLetter(DeadLetterCommand),
 }
 
 impl AnyCommand {
@@ -29,6 +32,7 @@ impl AnyCommand {
         match self {
             Self::Task(command) => command.name(),
             Self::Agent(command) => command.name(),
+            Self::DeadLetter(command) => command.name(),
         }
     }
 
@@ -37,7 +41,8 @@ impl AnyCommand {
     pub fn decode(name: &str, body: &str) -> Option<Result<Self, serde_json::Error>> {
         let task = || Some(TaskCommand::decode(name, body)?.map(Self::Task));
         let agent = || Some(AgentCommand::decode(name, body)?.map(Self::Agent));
-        task().or_else(agent)
+        let letter = || Some(DeadLetterCommand::decode(name, body)?.map(Self::DeadLetter));
+        task().or_else(agent).or_else(letter)
     }
 }
 

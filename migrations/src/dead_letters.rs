@@ -44,7 +44,7 @@ pub struct DeadLettersRow {
     pub attempts: i32,
     /// How often it was redriven in vain: how long it waits until it is tried again by itself.
     pub redrives: i32,
-    /// `parked`, or `applied`: nothing is deleted.
+    /// `parked`, `applied` or `discarded`: nothing is deleted.
     pub state: String,
     /// Whether somebody wants its stream tried again.
     pub redrive: bool,
@@ -52,9 +52,24 @@ pub struct DeadLettersRow {
     pub parked_at: DateTime<Utc>,
     /// When it was tried last, or applied.
     pub tried_at: Option<DateTime<Utc>>,
-    /// Id of the letter, made of generation, projection and event: the same however often it is parked.
+    /// Id of the letter, made of projection and event: the same in every generation, with the route of the stream,
+    /// so that what is decided about it stands in the same shard.
     pub id: Uuid,
+    /// Who gave it up, `kind/id`; none of a letter that nobody gave up.
+    pub discarded_by: Option<String>,
+    /// When.
+    pub discarded_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub discard_reason: Option<String>,
+    /// Id of the event that records it.
+    pub discard_event: Option<Uuid>,
 }
+
+/// Letters `l` with what was decided about them; what follows begins with `WHERE`.
+pub const LETTERS_SQL: &str = "SELECT l.*, d.actor AS discarded_by, d.at AS discarded_at, d.reason AS discard_reason, \
+       d.event_id AS discard_event \
+     FROM gesta.dead_letters l LEFT JOIN gesta.dead_letter_discards d \
+       ON (d.tenant, d.id, d.projection) = (l.tenant, l.id, l.projection)";
 
 /// Which letters of the live generation.
 #[derive(Debug, Clone, Default)]
@@ -65,8 +80,8 @@ pub struct Which {
     pub stream: Option<String>,
 }
 
-const LIVE: &str = "generation = (SELECT generation FROM gesta.generations WHERE state = 'live') \
-     AND state = 'parked' AND ($1::text IS NULL OR projection = $1) AND ($2::text IS NULL OR stream = $2)";
+const LIVE: &str = "l.generation = (SELECT generation FROM gesta.generations WHERE state = 'live') \
+     AND l.state = 'parked' AND ($1::text IS NULL OR l.projection = $1) AND ($2::text IS NULL OR l.stream = $2)";
 
 /// Letters that are parked, those of a stream in their order; at most `max`.
 ///
@@ -74,19 +89,23 @@ const LIVE: &str = "generation = (SELECT generation FROM gesta.generations WHERE
 /// Those of the query.
 pub async fn parked(pool: &PgPool, which: &Which, max: i64) -> Result<Vec<DeadLettersRow>, sqlx::Error> {
     let sql = format!(
-        "SELECT * FROM gesta.dead_letters WHERE {LIVE} \
-         ORDER BY projection, stream, log_generation, log_offset, event_index LIMIT $3"
+        "{LETTERS_SQL} WHERE {LIVE} \
+         ORDER BY l.projection, l.stream, l.log_generation, l.log_offset, l.event_index LIMIT $3"
     );
     let query = sqlx::query_as(AssertSqlSafe(sql)).bind(&which.projection).bind(&which.stream);
     query.bind(max).fetch_all(pool).await
 }
 
-/// The letter of an id, whatever became of it.
+/// The letter of an id, whatever became of it; of several generations the live one's.
 ///
 /// # Errors
 /// Those of the query.
 pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<DeadLettersRow>, sqlx::Error> {
-    sqlx::query_as("SELECT * FROM gesta.dead_letters WHERE id = $1").bind(id).fetch_optional(pool).await
+    let sql = format!(
+        "{LETTERS_SQL} LEFT JOIN gesta.generations g ON g.generation = l.generation WHERE l.id = $1 \
+         ORDER BY g.state = 'live' DESC NULLS LAST, l.generation DESC LIMIT 1"
+    );
+    sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(pool).await
 }
 
 /// Asks the projections to try parked letters again, each stream in its order; gives how many letters
@@ -95,7 +114,7 @@ pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<DeadLettersRow>, sql
 /// # Errors
 /// Those of the statement.
 pub async fn redrive(pool: &PgPool, which: &Which) -> Result<u64, sqlx::Error> {
-    let sql = format!("UPDATE gesta.dead_letters SET redrive = true WHERE {LIVE}");
+    let sql = format!("UPDATE gesta.dead_letters AS l SET redrive = true WHERE {LIVE}");
     let query = sqlx::query(AssertSqlSafe(sql)).bind(&which.projection).bind(&which.stream);
     Ok(query.execute(pool).await?.rows_affected())
 }
@@ -146,6 +165,42 @@ ALTER TABLE gesta.projections ADD COLUMN parked_version bigint NOT NULL DEFAULT 
 pub(crate) const REDRIVEN_SQL: &str = "
 ALTER TABLE gesta.dead_letters ADD COLUMN redrives integer NOT NULL DEFAULT 0;
 UPDATE gesta.dead_letters SET redrives = attempts - 1 WHERE attempts > 1;
+";
+
+/// Decisions to give a letter up, and an id of the letter that carries the route of its stream: its first two octets
+/// are those of the stream's id, the rest comes from projection and event.
+pub(crate) const DISCARDED_SQL: &str = "
+ALTER TABLE gesta.dead_letters DROP COLUMN id;
+ALTER TABLE gesta.dead_letters ADD COLUMN id uuid NOT NULL GENERATED ALWAYS AS (
+    overlay(overlay(overlay(md5(projection || '/' || event_id::text)
+        PLACING CASE WHEN split_part(stream, '/', 3) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-8' THEN left(split_part(stream, '/', 3), 4)
+            ELSE left(md5(event_id::text), 4) END FROM 1 FOR 4)
+        PLACING '8' FROM 13 FOR 1) PLACING 'a' FROM 17 FOR 1)::uuid) STORED;
+CREATE UNIQUE INDEX dead_letters_id ON gesta.dead_letters (id, generation);
+CREATE INDEX dead_letters_list ON gesta.dead_letters (tenant, generation, parked_at, id);
+CREATE INDEX dead_letters_discarded ON gesta.dead_letters (shard, projection, event_id) WHERE state = 'discarded';
+ALTER TABLE gesta.dead_letters DROP CONSTRAINT dead_letters_state_check;
+ALTER TABLE gesta.dead_letters ADD CONSTRAINT dead_letters_state_check
+    CHECK (state IN ('parked', 'applied', 'discarded'));
+
+CREATE TABLE gesta.dead_letter_discards (
+    tenant text NOT NULL,
+    id uuid NOT NULL,
+    projection text NOT NULL,
+    event_id uuid NOT NULL,
+    actor text NOT NULL,
+    at timestamptz NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (tenant, id, projection)
+);
+ALTER TABLE gesta.dead_letter_discards ENABLE ROW LEVEL SECURITY;
+ALTER TABLE gesta.dead_letter_discards FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON gesta.dead_letter_discards TO gesta_owner USING (true) WITH CHECK (true);
+CREATE POLICY projector ON gesta.dead_letter_discards TO gesta_projector USING (true) WITH CHECK (true);
+CREATE POLICY query ON gesta.dead_letter_discards FOR SELECT TO gesta_query
+    USING (tenant = current_setting('gesta.tenant', true));
+GRANT SELECT, INSERT ON gesta.dead_letter_discards TO gesta_projector;
+GRANT SELECT ON gesta.dead_letter_discards TO gesta_query;
 ";
 
 /// What a letter is called, and an index of those that are tried again by themselves.

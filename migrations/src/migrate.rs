@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "dead letters", dead_letters::CREATE_SQL),
     (3, "ids of dead letters", dead_letters::IDENTIFIED_SQL),
     (4, "redrives of dead letters", dead_letters::REDRIVEN_SQL),
+    (5, "discards of dead letters", dead_letters::DISCARDED_SQL),
 ];
 
 /// The generation that a new database begins with.

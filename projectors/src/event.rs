@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use schemas::agent::AgentEvent;
 use schemas::commit::{Commit, EventRecord};
+use schemas::dead_letter::DeadLetterEvent;
 use schemas::ids::{AggregateId, NotAnId, Tenant};
 use schemas::position::Position;
 use schemas::task::TaskEvent;
@@ -18,6 +19,8 @@ pub enum Body {
     Task(TaskEvent),
     /// To an agent.
     Agent(AgentEvent),
+    /// To a dead letter.
+    DeadLetter(DeadLetterEvent),
 }
 
 /// One event with its commit.
@@ -29,6 +32,7 @@ pub struct Event {
     id: Uuid,
     aggregate_id: Uuid,
     body: Body,
+    follows: i64,
 }
 
 /// Why an event cannot be read. None of it goes away by itself.
@@ -65,10 +69,27 @@ impl Event {
         let body = match record.stream.aggregate_type() {
             "task" => Body::Task(TaskEvent::decode(READS, &record.kind, record.v, &record.data)?),
             "agent" => Body::Agent(AgentEvent::decode(READS, &record.kind, record.v, &record.data)?),
+            "dead_letter" => {
+                Body::DeadLetter(DeadLetterEvent::decode(READS, &record.kind, record.v, &record.data)?)
+            }
             other => return Err(EventError::UnknownAggregate(other.to_owned())),
         };
         let id = record.id();
-        Ok(Self { commit: Arc::clone(commit), index, position, id, aggregate_id: aggregate_id.uuid(), body })
+        let (commit, aggregate_id) = (Arc::clone(commit), aggregate_id.uuid());
+        let follows = i64::try_from(record.version).unwrap_or(i64::MAX).saturating_sub(1);
+        Ok(Self { commit, index, position, id, aggregate_id, body, follows })
+    }
+
+    /// The event as it follows an earlier one: those between were given up.
+    pub(crate) fn following(self, version: i64) -> Self {
+        Self { follows: version, ..self }
+    }
+
+    /// Version of the event before it in its stream that was not given up; 0 when there is none, or when
+    /// the first one was.
+    #[must_use]
+    pub fn follows(&self) -> i64 {
+        self.follows
     }
 
     /// What happened.

@@ -58,13 +58,16 @@ pub enum Order {
 }
 
 impl Order {
-    /// For a read model into whose row every event of the stream is folded.
+    /// For a read model into whose row every event of the stream is folded, except those that were given up.
     #[must_use]
     pub fn of(row_version: Option<i64>, event: &Event) -> Self {
-        match event.version().cmp(&(row_version.unwrap_or(0) + 1)) {
-            std::cmp::Ordering::Less => Self::Applied,
-            std::cmp::Ordering::Equal => Self::Next,
-            std::cmp::Ordering::Greater => Self::Gap,
+        let row = row_version.unwrap_or(0);
+        if event.version() <= row {
+            Self::Applied
+        } else if event.follows() <= row {
+            Self::Next
+        } else {
+            Self::Gap
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The states that events lead to (M-4, M-8).
 
 use schemas::agent::{AgentEvent, ResumeTo};
+use schemas::dead_letter::DeadLetterEvent;
 use schemas::task::TaskEvent;
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ pub fn after(before: Option<&str>, body: &Body) -> Option<&'static str> {
         Body::Task(event) => task(event),
         Body::Agent(AgentEvent::AgentKilled(_)) if before == Some("completed") => None,
         Body::Agent(event) => agent(event),
+        Body::DeadLetter(DeadLetterEvent::DeadLetterDiscarded(_)) => Some("discarded"),
     };
     after.filter(|after| before != Some(after))
 }

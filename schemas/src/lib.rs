@@ -7,6 +7,7 @@ pub mod asyncapi;
 pub mod cloudevent;
 pub mod commit;
 pub mod contract;
+pub mod dead_letter;
 pub mod endpoint;
 #[cfg(test)]
 mod generated;

@@ -101,6 +101,7 @@ pub(crate) fn references(value: &Value, found: &mut Vec<String>) {
 mod tests {
     use super::*;
     use crate::agent::AgentCommand;
+    use crate::dead_letter::DeadLetterCommand;
     use crate::task::TaskCommand;
 
     #[test]
@@ -152,7 +153,8 @@ mod tests {
             let text = example.to_string();
             let read = TaskCommand::decode(command.name, &text)
                 .map(|read| read.map(|_| ()))
-                .or_else(|| AgentCommand::decode(command.name, &text).map(|read| read.map(|_| ())));
+                .or_else(|| AgentCommand::decode(command.name, &text).map(|read| read.map(|_| ())))
+                .or_else(|| DeadLetterCommand::decode(command.name, &text).map(|read| read.map(|_| ())));
             assert!(matches!(read, Some(Ok(()))), "{}: {read:?}", command.name);
         }
     }

@@ -2,11 +2,13 @@
 
 use crate::agent::{AGENT_TRANSITIONS, AgentCommand, AgentEvent};
 use crate::contract::{Address, CommandType, EventType, Transition};
+use crate::dead_letter::{DEAD_LETTER_TRANSITIONS, DeadLetterCommand, DeadLetterEvent};
 use crate::task::{TASK_TRANSITIONS, TaskCommand, TaskEvent};
 
-const EVENTS: &[&[EventType]] = &[TaskEvent::TYPES, AgentEvent::TYPES];
-const COMMANDS: &[&[CommandType]] = &[TaskCommand::TYPES, AgentCommand::TYPES];
-const TRANSITIONS: &[(&str, &[Transition])] = &[("task", TASK_TRANSITIONS), ("agent", AGENT_TRANSITIONS)];
+const EVENTS: &[&[EventType]] = &[TaskEvent::TYPES, AgentEvent::TYPES, DeadLetterEvent::TYPES];
+const COMMANDS: &[&[CommandType]] = &[TaskCommand::TYPES, AgentCommand::TYPES, DeadLetterCommand::TYPES];
+const TRANSITIONS: &[(&str, &[Transition])] =
+    &[("task", TASK_TRANSITIONS), ("agent", AGENT_TRANSITIONS), ("dead_letter", DEAD_LETTER_TRANSITIONS)];
 
 /// Every event type, by aggregate, in the order of its life.
 pub fn event_types() -> impl Iterator<Item = &'static EventType> {

@@ -1,6 +1,7 @@
 //! Aggregates: three pure functions over an enum of life stages.
 
 pub mod agent;
+pub mod dead_letter;
 #[cfg(test)]
 pub(crate) mod given;
 mod instant;

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use schemas::agent::AgentEvent;
 use schemas::commit::EventRecord;
+use schemas::dead_letter::DeadLetterEvent;
 use schemas::ids::Stream;
 use schemas::task::TaskEvent;
 use schemas::upcast::{DecodeError, READS, Step};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::agent::Agent;
+use super::dead_letter::DeadLetter;
 use super::task::Task;
 use super::{Aggregate, Context, Refusal};
 use crate::command::AnyCommand;
@@ -22,6 +24,8 @@ pub enum State {
     Task(Task),
     /// Of an agent.
     Agent(Agent),
+    /// Of a dead letter.
+    DeadLetter(DeadLetter),
 }
 
 /// An event of any aggregate, not yet at a place in a stream; serialised it is the event's fields.
@@ -32,6 +36,8 @@ pub enum AnyEvent {
     Task(TaskEvent),
     /// Of an agent.
     Agent(AgentEvent),
+    /// Of a dead letter.
+    DeadLetter(DeadLetterEvent),
 }
 
 impl AnyEvent {
@@ -41,6 +47,7 @@ impl AnyEvent {
         match self {
             Self::Task(event) => event.kind(),
             Self::Agent(event) => event.kind(),
+            Self::DeadLetter(event) => event.kind(),
         }
     }
 
@@ -66,6 +73,7 @@ impl AnyEvent {
         match record.stream.aggregate_type() {
             Task::TYPE => TaskEvent::decode(reads, kind, v, data).map(Self::Task),
             Agent::TYPE => AgentEvent::decode(reads, kind, v, data).map(Self::Agent),
+            DeadLetter::TYPE => DeadLetterEvent::decode(reads, kind, v, data).map(Self::DeadLetter),
             _ => Err(DecodeError::UnknownType { kind: record.kind.clone() }),
         }
     }
@@ -77,7 +85,7 @@ impl AnyEvent {
             Self::Task(TaskEvent::StaleTokenRefused(refused)) => {
                 Some(Refusal::StaleToken { given: refused.given, current: refused.current })
             }
-            Self::Task(_) | Self::Agent(_) => None,
+            Self::Task(_) | Self::Agent(_) | Self::DeadLetter(_) => None,
         }
     }
 }
@@ -98,6 +106,10 @@ pub fn decide(
         AnyCommand::Agent(command) => {
             Ok(Agent::decide(agent(state)?, command, context)?.into_iter().map(AnyEvent::Agent).collect())
         }
+        AnyCommand::DeadLetter(command) => {
+            let events = DeadLetter::decide(letter(state)?, command, context)?;
+            Ok(events.into_iter().map(AnyEvent::DeadLetter).collect())
+        }
     }
 }
 
@@ -114,6 +126,14 @@ fn agent(state: Option<&State>) -> Result<Option<&Agent>, Refusal> {
         None => Ok(None),
         Some(State::Agent(agent)) => Ok(Some(agent)),
         Some(_) => Err(Refusal::NotFound { aggregate: Agent::TYPE }),
+    }
+}
+
+fn letter(state: Option<&State>) -> Result<Option<&DeadLetter>, Refusal> {
+    match state {
+        None => Ok(None),
+        Some(State::DeadLetter(letter)) => Ok(Some(letter)),
+        Some(_) => Err(Refusal::NotFound { aggregate: DeadLetter::TYPE }),
     }
 }
 
@@ -138,6 +158,9 @@ pub fn evolve(state: Option<State>, event: &AnyEvent) -> Option<State> {
         (Some(State::Agent(agent)), AnyEvent::Agent(event)) => {
             Agent::evolve(Some(agent), event).map(State::Agent)
         }
+        (None | Some(State::DeadLetter(_)), AnyEvent::DeadLetter(event)) => {
+            DeadLetter::evolve(None, event).map(State::DeadLetter)
+        }
         (other, _) => other,
     }
 }
@@ -157,6 +180,7 @@ impl State {
         match self {
             Self::Task(_) => Task::TYPE,
             Self::Agent(_) => Agent::TYPE,
+            Self::DeadLetter(_) => DeadLetter::TYPE,
         }
     }
 
@@ -166,6 +190,7 @@ impl State {
         match self {
             Self::Task(task) => task.stage(),
             Self::Agent(agent) => agent.stage(),
+            Self::DeadLetter(letter) => letter.stage(),
         }
     }
 
@@ -175,6 +200,9 @@ impl State {
         match self {
             Self::Task(task) => task.deadline().map(|(at, command)| (at, AnyCommand::Task(command))),
             Self::Agent(agent) => agent.deadline().map(|(at, command)| (at, AnyCommand::Agent(command))),
+            Self::DeadLetter(letter) => {
+                letter.deadline().map(|(at, command)| (at, AnyCommand::DeadLetter(command)))
+            }
         }
     }
 
@@ -184,6 +212,7 @@ impl State {
         match self {
             Self::Task(task) => task.lease_until(),
             Self::Agent(agent) => agent.alive_until(),
+            Self::DeadLetter(_) => None,
         }
     }
 
@@ -192,7 +221,7 @@ impl State {
     pub fn grace_until(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Task(task) => task.grace_until(),
-            Self::Agent(_) => None,
+            Self::Agent(_) | Self::DeadLetter(_) => None,
         }
     }
 }

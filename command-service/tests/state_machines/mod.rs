@@ -33,8 +33,12 @@ Liveness runs from the start of a session to an instant that stands in an event;
 it is left. Going offline changes no stage, and the next heartbeat ends it. The time that an awaited input has left does not run \
 while the agent is paused. An archived agent keeps its stage and refuses every command but a repeated `archive`; its stream stays.\n";
 
+const DEAD_LETTER: &str = "What projections could not apply waits in `deadLetters`; parking, redriving and applying are theirs. The log holds only what people \
+decide: to give an event up for one projection. Any id is accepted, since the command side does not know the letters; a discard \
+of none, or of one that was applied, has no effect and says so in `deadLetters`.\n";
+
 /// The aggregates in the order of the page, with what the tables cannot say.
-const AGGREGATES: &[(&str, &str)] = &[("task", TASK), ("agent", AGENT)];
+const AGGREGATES: &[(&str, &str)] = &[("task", TASK), ("agent", AGENT), ("dead_letter", DEAD_LETTER)];
 
 fn page() -> String {
     let mut page = HEAD.to_owned();

@@ -1,14 +1,16 @@
 //! `gesta dlq`: the dead letters of the projections, for the operator: every tenant's.
 
 use clap::{Args, Subcommand};
+use migrations::DeadLettersRow;
 use migrations::dead_letters::{self, Which};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::database;
 use crate::cli::output::{OutputArgs, items, object};
+use crate::client::{Client, Connection};
 use crate::out;
-use crate::settings::args::SettingsArgs;
+use crate::settings::args::{PEOPLE_PATIENCE, SettingsArgs};
 use crate::settings::load;
 
 /// Most letters of one list.
@@ -34,6 +36,11 @@ enum DlqCommand {
         after_help = "Examples:\n  gesta dlq redrive --dry-run\n  gesta dlq redrive --stream default/task/8e88a6c9-40b0-87c7-a154-418b24b15ccd"
     )]
     Redrive(Box<RedriveArgs>),
+    /// Give an event up for one projection, for good; those that wait behind it go on.
+    #[command(
+        after_help = "Example:\n  gesta dlq discard 0c1f6a52-2d0a-8d66-ac1b-6b0d0f3c7a11 --reason \"written by a build that was withdrawn\""
+    )]
+    Discard(Box<DiscardArgs>),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -80,6 +87,31 @@ struct RedriveArgs {
     output: OutputArgs,
 }
 
+#[derive(Debug, Clone, Args)]
+struct DiscardArgs {
+    /// Id of the letter, as `list` shows it.
+    id: Uuid,
+    /// Why; it stands on the letter and in the log.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Address of Gesta.
+    #[arg(long, env = "GESTA_URL", default_value = "http://127.0.0.1:7070", help_heading = "Connection")]
+    url: String,
+    /// Who acts, as kind/id.
+    #[arg(
+        long,
+        env = "GESTA_ACTOR",
+        value_name = "KIND/ID",
+        default_value = "user/local",
+        help_heading = "Connection"
+    )]
+    actor: String,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
 impl WhichArgs {
     fn which(&self) -> Which {
         Which { projection: self.projection.clone(), stream: self.stream.clone() }
@@ -99,14 +131,15 @@ const COLUMNS: &[(&str, &str)] = &[
     ("parked at", "/parkedAt"),
 ];
 
-/// Lists, shows or redrives dead letters.
+/// Lists, shows, redrives or discards dead letters.
 ///
 /// # Errors
-/// When no database is configured, it cannot be asked, or no letter has the id.
+/// When no database is configured, it cannot be asked, no letter has the id, or the command is refused.
 pub(crate) async fn run(args: &DlqArgs) -> anyhow::Result<()> {
     match &args.command {
         DlqCommand::List(list) => parked(&list.which, list.first, list.output).await,
         DlqCommand::Show(show) => one(show).await,
+        DlqCommand::Discard(discard) => give_up(discard).await,
         DlqCommand::Redrive(redrive) if redrive.dry_run => {
             parked(&redrive.which, MAX_LIST, redrive.output).await
         }
@@ -126,14 +159,37 @@ async fn parked(which: &WhichArgs, max: i64, output: OutputArgs) -> anyhow::Resu
     Ok(items(output.output, &letters, COLUMNS)?)
 }
 
-async fn one(show: &ShowArgs) -> anyhow::Result<()> {
-    let pool = migrations::projector_pool(database(&load(&show.settings)?)?, 1)?;
-    let Some(letter) = dead_letters::find(&pool, show.id).await? else {
+async fn find(id: Uuid, settings: &SettingsArgs) -> anyhow::Result<DeadLettersRow> {
+    let pool = migrations::projector_pool(database(&load(settings)?)?, 1)?;
+    let Some(letter) = dead_letters::find(&pool, id).await? else {
         anyhow::bail!(
-            "there is no dead letter with the id {}; `gesta dlq list` shows those that are parked",
-            show.id
+            "there is no dead letter with the id {id}; `gesta dlq list` shows those that are parked"
         )
     };
+    Ok(letter)
+}
+
+/// The command takes the tenant and the projection of the letter, so that nobody names another one's.
+async fn give_up(discard: &DiscardArgs) -> anyhow::Result<()> {
+    let letter = find(discard.id, &discard.settings).await?;
+    if letter.state != "parked" {
+        anyhow::bail!("the dead letter {} is {} already; nothing is discarded", letter.id, letter.state)
+    }
+    let connection = Connection {
+        url: discard.url.clone(),
+        query_url: None,
+        tenant: letter.tenant.clone(),
+        actor: discard.actor.clone(),
+        patience: PEOPLE_PATIENCE,
+    };
+    let (path, key) = (format!("dead-letters/{}/discard", letter.id), Uuid::new_v4().to_string());
+    let body = json!({ "projection": letter.projection, "reason": discard.reason });
+    let reply = Client::new(&connection)?.command(&path, &key, &body).await?;
+    Ok(object(discard.output.output, &reply.body)?)
+}
+
+async fn one(show: &ShowArgs) -> anyhow::Result<()> {
+    let letter = find(show.id, &show.settings).await?;
     let event = serde_json::from_str(&letter.event).unwrap_or_else(|_| Value::from(letter.event.clone()));
     let mut letter = json!(letter);
     letter["event"] = event;

@@ -10,7 +10,7 @@ use super::PostgresUrl;
 use crate::client::Connection;
 
 /// How long a command for people looks for an answer.
-const PEOPLE_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PEOPLE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where Gesta is, and who calls.
 #[derive(Debug, Clone, Args)]

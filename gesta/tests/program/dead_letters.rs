@@ -1,10 +1,10 @@
 //! `gesta dlq`: what is parked is listed with its cause, and marked to be tried again.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::database::Database;
-use crate::gesta::{run, text};
+use crate::gesta::{Gesta, run, text, until};
 
 const STREAM: &str = "acme/task/8e88a6c9-40b0-87c7-a154-418b24b15ccd";
 
@@ -59,4 +59,49 @@ async fn letters_are_listed_and_redriven() {
     let redriven = run(&[&["dlq", "redrive"], of_journal.as_slice()].concat()).await;
     assert!(text(&redriven.stdout).starts_with("2 letters"), "{}", text(&redriven.stderr));
     assert_eq!(wanted(&url).await, 2);
+}
+
+/// PLAT-13: a row that Postgres refuses is parked by the running service; `gesta dlq discard` is a command, so the
+/// decision is an event with its actor, and the letter says who gave it up and why. A second time is refused by name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_discarded() {
+    let (data, database) = (tempfile::tempdir().unwrap(), Database::new().await);
+    let url = database.url();
+    migrations::migrate(&url).await.unwrap();
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let refuse = "ALTER TABLE g1.task_list ADD CONSTRAINT refused CHECK (title <> 'poison')";
+    sqlx::raw_sql(refuse).execute(&mut connection).await.unwrap();
+    let gesta = Gesta::start(data.path(), &url).await;
+    gesta.task(json!({"type": "inventory", "title": "poison"})).await;
+    let query = "{ deadLetters { nodes { id kind projection state stage discardedBy discardReason discardEventId } } }";
+    let letters = async || gesta.query(query).await["deadLetters"]["nodes"].as_array().unwrap().clone();
+    let id = until("it is parked", || async {
+        letters().await.iter().find(|l| l["kind"] == "POISON").map(|l| l["id"].as_str().unwrap().to_owned())
+    })
+    .await;
+    let discard = async |reason: &str| {
+        let connection =
+            ["--actor", "user/carol", "--url", gesta.url.as_str(), "--postgres-url", url.as_str()];
+        run(&[&["dlq", "discard", &id, "--output", "json", "--reason", reason], &connection[..]].concat())
+            .await
+    };
+    let nameless = discard("").await;
+    assert!(text(&nameless.stderr).contains("reason"), "{}", text(&nameless.stderr));
+    let done = discard("withdrawn").await;
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    until("it is discarded", || async {
+        letters().await.iter().all(|letter| letter["state"] != "PARKED").then_some(())
+    })
+    .await;
+    let head = letters().await.into_iter().find(|letter| letter["id"] == id.as_str()).unwrap();
+    assert_eq!((&head["state"], &head["stage"]), (&json!("DISCARDED"), &json!("write")));
+    assert_eq!((&head["discardedBy"], &head["discardReason"]), (&json!("user/carol"), &json!("withdrawn")));
+    let events = gesta.query("{ events { nodes { id type actor } } }").await;
+    let events = events["events"]["nodes"].as_array().unwrap();
+    let event = events.iter().find(|event| event["id"] == head["discardEventId"]).unwrap();
+    let expected = ("gesta.operations.dead_letter.discarded.v1", "user/carol");
+    assert_eq!((event["type"].as_str().unwrap(), event["actor"].as_str().unwrap()), expected);
+    let again = discard("again").await;
+    assert!(text(&again.stderr).contains("discarded already"), "{}", text(&again.stderr));
+    assert_eq!(gesta.stop().await, Some(0));
 }

@@ -6,6 +6,7 @@ use event_log::Cursor;
 use schemas::ids::{NameError, Stream};
 
 use super::context::Context;
+use super::discards::Discarded;
 use super::failure::Failure;
 use super::group::Group;
 use super::parked::{Held, Parked, Reading};
@@ -40,6 +41,7 @@ pub(crate) async fn begin(context: &Context, shard: u16) -> Result<Begun, Failur
     store::begin(&context.source.pool, context.generation, &names, &start).await?;
     let stored = store::stored(&context.source.pool, context.generation, shard).await?;
     let mut letters = parked(context, shard).await?;
+    let mut discarded = discarded(context, shard).await?;
     let mut by_cursor: BTreeMap<u64, (Cursor, Vec<Reading>)> = BTreeMap::new();
     let mut marked = Vec::new();
     for unit in units {
@@ -48,7 +50,8 @@ pub(crate) async fn begin(context: &Context, shard: u16) -> Result<Begun, Failur
         let stopped = |name: &&str| stored.iter().any(|own| own.name == **name && own.state == STOPPED);
         marked.extend(unit.names().iter().copied().filter(stopped));
         let parked = Parked::new(version, letters.remove(name).unwrap_or_default());
-        let reading = Reading { unit, parked };
+        let discarded = discarded.remove(name).unwrap_or_default();
+        let reading = Reading { unit, parked, discarded };
         by_cursor.entry(cursor.next_offset).or_insert_with(|| (cursor, Vec::new())).1.push(reading);
     }
     let mut groups = Vec::new();
@@ -82,11 +85,24 @@ fn stands(
     Ok((cursor, own(unit.names()[0]).map_or(0, |stored| stored.parked_version)))
 }
 
+fn unread(error: NameError) -> Failure {
+    Failure::Refused(sqlx::Error::Decode(error.into()))
+}
+
+/// What was given up in any generation, so that a new one repeats the decision.
+async fn discarded(context: &Context, shard: u16) -> Result<HashMap<String, Discarded>, Failure> {
+    let mut discarded: HashMap<String, Discarded> = HashMap::new();
+    for (name, stream, version) in store::discarded_events(&context.source.pool, shard).await? {
+        let version = u64::try_from(version).unwrap_or(0);
+        discarded.entry(name).or_default().insert(stream.parse().map_err(unread)?, version);
+    }
+    Ok(discarded)
+}
+
 async fn parked(context: &Context, shard: u16) -> Result<Letters, Failure> {
     let mut parked = Letters::new();
     let stored = store::parked(&context.source.pool, context.generation, shard).await?;
     for (name, stream, letters, since) in stored {
-        let unread = |error: NameError| Failure::Refused(sqlx::Error::Decode(error.into()));
         let stream: Stream = stream.parse().map_err(unread)?;
         let letters = usize::try_from(letters).unwrap_or(usize::MAX);
         parked.entry(name).or_default().insert(stream, Held { letters, since });

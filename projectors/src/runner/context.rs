@@ -45,6 +45,8 @@ impl Context {
             rows.write(&mut tx, &self.source.schema).await?;
         }
         store::park(&mut tx, batch.marks.generation, &batch.letters).await?;
+        store::discard(&mut tx, &batch.discards).await?;
+        store::leave_out(&mut tx, batch.marks.generation, &batch.skipped).await?;
         tx.commit().await?;
         metrics::histogram!("gesta_projection_batch_seconds").record(begun.elapsed().as_secs_f64());
         for (name, events) in batch.marks.names.iter().zip(&batch.marks.events) {

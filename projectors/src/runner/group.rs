@@ -7,9 +7,11 @@ use event_log::{Content, Counted, Cursor, Log, Reader, Start};
 use schemas::commit::Commit;
 use schemas::position::Position;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::bisect::{self, Take};
 use super::context::Context;
+use super::discards::Discard;
 use super::failure::Failure;
 use super::model::Writes;
 use super::parked::{Letter, Parted, Poison, Reading, cause};
@@ -30,6 +32,10 @@ pub(crate) struct Prepared {
     pub(crate) marks: Marks,
     pub(crate) writes: Vec<Box<dyn Writes>>,
     pub(crate) letters: Vec<Letter>,
+    /// What somebody gave up, as the batch tells it.
+    pub(crate) discards: Vec<Discard>,
+    /// By projection, ids of the events that are left out.
+    pub(crate) skipped: Vec<(&'static str, Uuid)>,
     /// The projections that wrote rows.
     pub(crate) worked: Vec<&'static str>,
     /// How many commits it is of.
@@ -83,7 +89,8 @@ impl Group {
         };
         let versions = self.units.iter().flat_map(Reading::versions).collect();
         let (mut writes, mut letters, mut applied) = (Vec::new(), Vec::new(), Vec::new());
-        let mut worked = Vec::new();
+        let (mut worked, mut skipped) = (Vec::new(), Vec::new());
+        let discards = events.iter().filter_map(Discard::of).collect();
         for (reading, parted) in self.units.iter_mut().zip(parted) {
             let own = parted.as_ref().map_or(&events, |parted| &parted.events);
             let folded = reading.unit.fold(&context.source, own).await?;
@@ -94,6 +101,7 @@ impl Group {
             if let Some(parted) = parted {
                 reading.park(&parted.letters);
                 letters.extend(parted.letters);
+                skipped.extend(parted.skipped.into_iter().map(|id| (reading.name(), id)));
             }
         }
         writes.retain(|rows| rows.len() > 0);
@@ -111,7 +119,8 @@ impl Group {
             last_at: batch.iter().rev().find_map(at),
             events: applied,
         };
-        Ok(Some(Prepared { marks, writes, letters, worked, commits: self.taken }))
+        let commits = self.taken;
+        Ok(Some(Prepared { marks, writes, letters, discards, skipped, worked, commits }))
     }
 
     /// What each unit applies and parks; of a commit that stands alone, also what it cannot apply is parked.
@@ -232,27 +241,26 @@ impl Group {
             if !context.until_end {
                 continue;
             }
-            if let Some(unread) = poison.first() {
-                let failure = self.unread(unread);
+            if let Some(failure) = poison.iter().find_map(|poison| self.unread(poison)) {
+                poison.retain(|poison| poison.position.offset < batch[at].offset);
                 events.truncate(before);
                 self.put_back(batch.split_off(at));
-                return if at == 0 {
-                    Err(failure)
-                } else {
-                    Ok(Decoded { batch, events, poison: Vec::new() })
-                };
+                return if at == 0 { Err(failure) } else { Ok(Decoded { batch, events, poison }) };
             }
         }
         Ok(Decoded { batch, events, poison })
     }
 
-    /// The end of a run that parks nothing.
-    fn unread(&self, poison: &Poison) -> Failure {
+    /// The end of a run that parks nothing, unless the event was given up.
+    fn unread(&self, poison: &Poison) -> Option<Failure> {
         let Position { offset, index, .. } = poison.position;
-        let aggregate = poison.commit.events[usize::from(index)].stream.aggregate_type();
-        let reads = self.units.iter().find(|reading| reading.unit.reads(aggregate));
-        let projection = reads.map_or("none", Reading::name);
-        Failure::Poison { offset, index, projection, error: poison.cause.error.clone() }
+        let record = &poison.commit.events[usize::from(index)];
+        let needs = |reading: &&Reading| {
+            reading.unit.reads(record.stream.aggregate_type())
+                && !reading.discarded.contains(&record.stream, record.version)
+        };
+        let (projection, error) = (self.units.iter().find(needs)?.name(), poison.cause.error.clone());
+        Some(Failure::Poison { offset, index, projection, error })
     }
 
     fn put_back(&mut self, batch: Vec<Counted>) {

@@ -11,6 +11,7 @@ use schemas::position::Position;
 use schemas::upcast::DecodeError;
 use uuid::Uuid;
 
+use super::discards::Discarded;
 use super::failure::{Class, Failure};
 use super::unit::Unit;
 use crate::event::{Event, EventError};
@@ -80,12 +81,15 @@ pub(crate) struct Parked {
 pub(crate) struct Reading {
     pub(crate) unit: Box<dyn Unit>,
     pub(crate) parked: Parked,
+    pub(crate) discarded: Discarded,
 }
 
 /// A batch as one unit takes it.
 pub(crate) struct Parted {
     pub(crate) events: Vec<Event>,
     pub(crate) letters: Vec<Letter>,
+    /// Ids of those that are left out.
+    pub(crate) skipped: Vec<Uuid>,
 }
 
 /// Which part of an event could not be read, and why.
@@ -210,11 +214,18 @@ impl Reading {
             let own = |name| name == self.name();
             poison.projection.map_or_else(|| self.unit.reads(record.stream.aggregate_type()), own)
         };
-        if self.parked.is_empty() && !poison.iter().any(|poison| reads(&poison)) {
+        if self.parked.is_empty() && self.discarded.is_empty() && !poison.iter().any(|poison| reads(&poison))
+        {
             return Ok(None);
         }
-        let mut parting =
-            Parting { reading: self, limits, held: HashMap::new(), streams: 0, letters: Vec::new() };
+        let mut parting = Parting {
+            reading: self,
+            limits,
+            held: HashMap::new(),
+            streams: 0,
+            letters: Vec::new(),
+            skipped: Vec::new(),
+        };
         let mut applied = Vec::with_capacity(events.len());
         let mut poison = poison.iter().filter(reads).peekable();
         for event in events {
@@ -225,14 +236,16 @@ impl Reading {
                 parting.park(&poison.commit, poison.position, Some(&poison.cause))?;
             } else if parting.holds(&event.record().stream) {
                 parting.park(event.commit(), event.position(), None)?;
+            } else if self.discarded.contains(&event.record().stream, event.record().version) {
+                parting.skipped.push(event.id());
             } else {
-                applied.push(event.clone());
+                applied.push(self.discarded.link(event.clone()));
             }
         }
         for poison in poison {
             parting.park(&poison.commit, poison.position, Some(&poison.cause))?;
         }
-        Ok(Some(Parted { events: applied, letters: parting.letters }))
+        Ok(Some(Parted { events: applied, letters: parting.letters, skipped: parting.skipped }))
     }
 
     /// What was parted is on its way into the store.
@@ -249,6 +262,7 @@ struct Parting<'a> {
     /// Streams of which there was none before.
     streams: usize,
     letters: Vec<Letter>,
+    skipped: Vec<Uuid>,
 }
 
 impl Parting<'_> {
@@ -258,7 +272,12 @@ impl Parting<'_> {
 
     /// What waits behind a letter was not tried: it has no cause.
     fn park(&mut self, commit: &Commit, position: Position, cause: Option<&Cause>) -> Result<(), Failure> {
-        let stream = &commit.events[usize::from(position.index)].stream;
+        let record = &commit.events[usize::from(position.index)];
+        let stream = &record.stream;
+        if !self.holds(stream) && self.reading.discarded.contains(stream, record.version) {
+            self.skipped.push(record.id());
+            return Ok(());
+        }
         let (held, before) = (self.holds(stream), &self.reading.parked.letters);
         self.streams += usize::from(!held);
         let new = self.held.entry(stream.clone()).or_default();

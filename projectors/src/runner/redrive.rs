@@ -6,6 +6,7 @@ use std::sync::Arc;
 use event_log::Cursor;
 use migrations::DeadLettersRow;
 use schemas::commit::Commit;
+use schemas::ids::Stream;
 use schemas::position::Position;
 
 use super::bisect;
@@ -49,11 +50,20 @@ async fn sequence(
     if letters.is_empty() {
         return Ok(());
     }
-    let mut events = Vec::with_capacity(letters.len());
+    let stream: Stream = of.stream.parse().map_err(|_| Failure::Lost)?;
+    let (mut events, mut tried, mut given_up) = (Vec::with_capacity(letters.len()), Vec::new(), Vec::new());
     let mut refusal = None;
     for letter in &letters {
+        if letter.discard_event.is_some() {
+            reading.discarded.insert(stream.clone(), u64::try_from(letter.version).unwrap_or(0));
+            given_up.push(letter);
+            continue;
+        }
         match read(letter) {
-            Ok(event) => events.push(event),
+            Ok(event) => {
+                events.push(reading.discarded.link(event));
+                tried.push(letter);
+            }
             Err(error) => {
                 refusal = Some((letter, cause(&error)));
                 break;
@@ -62,26 +72,24 @@ async fn sequence(
     }
     if let Some((at, cause)) = bisect::culprit(context, of.projection, &events).await? {
         events.truncate(at);
-        refusal = Some((&letters[at], cause));
+        refusal = Some((tried[at], cause));
+        tried.truncate(at);
+    }
+    if let Some((refused, _)) = &refusal {
+        // Whatever stands behind it waits, given up or not.
+        given_up.retain(|letter| place(letter) < place(refused));
     }
     let writes = reading.unit.fold(&context.source, &events).await?;
     let refusal = refusal.as_ref().map(|(letter, cause)| (*letter, cause));
-    apply(context, cursor, reading, &writes, &letters[..events.len()], refusal).await?;
-    let stream = of.stream.parse().map_err(|_| Failure::Lost)?;
-    reading.parked.remove(&stream, events.len());
-    let refused = refusal.map(|(_, cause)| cause.error.as_str());
-    tracing::info!(
-        projection = of.projection,
-        of.stream,
-        applied = events.len(),
-        refused,
-        "dead letters tried"
-    );
-    for (outcome, letters) in [("applied", events.len()), ("refused", usize::from(refused.is_some()))] {
-        let labels = [("projection", of.projection), ("outcome", outcome)];
-        metrics::counter!("gesta_dead_letters_redriven_total", &labels).increment(letters as u64);
-    }
+    let outcome = Outcome { applied: &tried, given_up: &given_up, refusal };
+    apply(context, cursor, reading, &writes, &outcome).await?;
+    reading.parked.remove(&stream, events.len() + given_up.len());
+    told(of, &outcome);
     Ok(())
+}
+
+fn place(letter: &DeadLettersRow) -> (i64, i64, i32) {
+    (letter.log_generation, letter.log_offset, letter.event_index)
 }
 
 fn read(letter: &DeadLettersRow) -> Result<Event, EventError> {
@@ -96,19 +104,37 @@ fn read(letter: &DeadLettersRow) -> Result<Event, EventError> {
     Event::decode(&Arc::new(commit), 0, position)
 }
 
+fn told(of: &Sequence, outcome: &Outcome<'_>) {
+    let refused = outcome.refusal.map(|(_, cause)| cause.error.as_str());
+    let (applied, given_up) = (outcome.applied.len(), outcome.given_up.len());
+    tracing::info!(projection = of.projection, of.stream, applied, given_up, refused, "dead letters tried");
+    let outcomes =
+        [("applied", applied), ("discarded", given_up), ("refused", usize::from(refused.is_some()))];
+    for (outcome, letters) in outcomes {
+        let labels = [("projection", of.projection), ("outcome", outcome)];
+        metrics::counter!("gesta_dead_letters_redriven_total", &labels).increment(letters as u64);
+    }
+}
+
+/// What became of the letters of a stream.
+struct Outcome<'a> {
+    applied: &'a [&'a DeadLettersRow],
+    given_up: &'a [&'a DeadLettersRow],
+    refusal: Option<(&'a DeadLettersRow, &'a Cause)>,
+}
+
 /// Rows, letters and the version of what is parked in one transaction, or nothing.
 async fn apply(
     context: &Context,
     cursor: &Cursor,
     reading: &Reading,
     writes: &[Box<dyn Writes>],
-    applied: &[DeadLettersRow],
-    refusal: Option<(&DeadLettersRow, &Cause)>,
+    outcome: &Outcome<'_>,
 ) -> Result<(), Failure> {
     let _permit = context.writers.acquire().await.expect("nobody closes it");
     let mut tx = migrations::begin(&context.source.pool, "BEGIN").await?;
     let (names, version) = (reading.unit.names(), reading.parked.version);
-    let events = applied.len() as u64;
+    let events = outcome.applied.len() as u64;
     if !store::release(&mut tx, context.generation, names, cursor, version, events).await? {
         tx.rollback().await?;
         return Err(Failure::Lost);
@@ -116,8 +142,9 @@ async fn apply(
     for rows in writes.iter().filter(|rows| rows.len() > 0) {
         rows.write(&mut tx, &context.source.schema).await?;
     }
-    store::applied(&mut tx, applied).await?;
-    if let Some((letter, cause)) = refusal {
+    store::applied(&mut tx, outcome.applied).await?;
+    store::given_up(&mut tx, outcome.given_up).await?;
+    if let Some((letter, cause)) = outcome.refusal {
         store::refused(&mut tx, letter, cause).await?;
     }
     Ok(tx.commit().await?)

@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use event_log::Cursor;
+use migrations::dead_letters::LETTERS_SQL;
 use migrations::{CHANNEL, DeadLettersRow};
 use serde_json::json;
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use super::cursors::number;
 use crate::runner::{Cause, Letter};
@@ -66,8 +67,8 @@ pub(crate) async fn park(
     Ok(())
 }
 
-/// The streams of a shard, by projection, whose letters are to be tried again: because somebody wants it, or by
-/// themselves, 1 minute, 5 minutes, 30 minutes and 2 hours after the last time; then a person has to look.
+/// The streams of a shard, by projection, whose letters are to be tried again: because somebody wants it, because the
+/// first one was given up, or by themselves, 1 minute, 5 minutes, 30 minutes and 2 hours after the last time; then a person has to look.
 pub(crate) async fn due(
     pool: &PgPool,
     generation: i32,
@@ -79,6 +80,9 @@ pub(crate) async fn due(
          WHERE generation = $1 AND shard = $2 AND state = 'parked' AND kind = 'poison' \
            AND tried_at < now() - (CASE redrives WHEN 0 THEN interval '1 minute' WHEN 1 THEN interval '5 minutes' \
              WHEN 2 THEN interval '30 minutes' WHEN 3 THEN interval '2 hours' END) \
+         UNION SELECT l.projection, l.stream FROM gesta.dead_letters l \
+         JOIN gesta.dead_letter_discards d USING (tenant, id, projection) \
+         WHERE l.generation = $1 AND l.shard = $2 AND l.state = 'parked' AND l.kind = 'poison' \
          ORDER BY projection, stream LIMIT 1000";
     sqlx::query_as(sql).bind(generation).bind(i32::from(shard)).fetch_all(pool).await
 }
@@ -89,9 +93,12 @@ pub(crate) async fn first(
     of: &Sequence,
     max: i64,
 ) -> Result<Vec<DeadLettersRow>, sqlx::Error> {
-    let sql = "SELECT * FROM gesta.dead_letters WHERE generation = $1 AND shard = $2 AND projection = $3 \
-         AND stream = $4 AND state = 'parked' ORDER BY log_generation, log_offset, event_index LIMIT $5";
-    let query = sqlx::query_as(sql).bind(of.generation).bind(i32::from(of.shard)).bind(of.projection);
+    let sql = format!(
+        "{LETTERS_SQL} WHERE l.generation = $1 AND l.shard = $2 AND l.projection = $3 \
+         AND l.stream = $4 AND l.state = 'parked' ORDER BY l.log_generation, l.log_offset, l.event_index LIMIT $5"
+    );
+    let query =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(of.generation).bind(i32::from(of.shard)).bind(of.projection);
     query.bind(&of.stream).bind(max).fetch_all(pool).await
 }
 
@@ -126,7 +133,7 @@ pub(crate) async fn release(
 }
 
 /// Marks letters as applied.
-pub(crate) async fn applied(conn: &mut PgConnection, letters: &[DeadLettersRow]) -> Result<(), sqlx::Error> {
+pub(crate) async fn applied(conn: &mut PgConnection, letters: &[&DeadLettersRow]) -> Result<(), sqlx::Error> {
     let sql = "UPDATE gesta.dead_letters SET state = 'applied', redrive = false, attempts = attempts + 1, \
            tried_at = now() WHERE (tenant, generation, projection, shard, log_generation, log_offset, event_index) \
            = ($1, $2, $3, $4, $5, $6, $7)";
@@ -156,7 +163,7 @@ pub(crate) async fn refused(
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
-fn identified<'q>(query: Query<'q>, letter: &DeadLettersRow) -> Query<'q> {
+pub(super) fn identified<'q>(query: Query<'q>, letter: &DeadLettersRow) -> Query<'q> {
     query
         .bind(letter.tenant.clone())
         .bind(letter.generation)

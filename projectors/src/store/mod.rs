@@ -3,6 +3,7 @@
 mod binary;
 mod clean;
 mod cursors;
+mod discards;
 mod jsonb;
 mod letters;
 mod load;
@@ -10,6 +11,7 @@ mod publisher;
 mod write;
 
 pub(crate) use cursors::{Marks, Stored, advance, advance_quietly, begin, resume, stop, stored};
+pub(crate) use discards::{discard, discarded_events, given_up, leave_out};
 pub(crate) use letters::{Sequence, applied, due, first, park, parked, refused, release};
 pub(crate) use load::current;
 pub(crate) use publisher::{carry, rewind};

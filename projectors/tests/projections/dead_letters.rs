@@ -13,7 +13,7 @@ use crate::table::{assert_equal, dump};
 const UNKNOWN: &str = "gesta.fleet.agent.teleported.v1";
 
 /// The steps with the event in the middle of some agent's stream made unreadable; its stream and its type.
-fn poisoned(steps: &[Step], nth: usize) -> (Vec<Step>, Step, &'static str) {
+pub(crate) fn poisoned(steps: &[Step], nth: usize) -> (Vec<Step>, Step, &'static str) {
     let of_agent = |step: &&Step| step.stream.aggregate_type() == "agent";
     let mut streams: Vec<_> = steps.iter().filter(of_agent).map(|step| step.stream.clone()).collect();
     streams.sort();
@@ -67,7 +67,7 @@ pub(crate) async fn readable(steps: &[Step]) -> Vec<(&'static str, Vec<String>)>
     dump(&fixture.pool, "g1").await
 }
 
-async fn applied(fixture: &Fixture) -> Running {
+pub(crate) async fn applied(fixture: &Fixture) -> Running {
     let running = fixture.start(Options::default());
     fixture.applied(1).await;
     running

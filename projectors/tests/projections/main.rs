@@ -5,6 +5,7 @@
 #[path = "../../../migrations/tests/stores/database.rs"]
 mod database;
 mod dead_letters;
+mod discards;
 mod equality;
 mod faults;
 mod fixture;

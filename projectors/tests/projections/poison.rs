@@ -8,14 +8,14 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use crate::database::connect;
-use crate::dead_letters::{Letter, letters, readable, redrive};
+use crate::dead_letters::{Letter, applied, letters, readable, redrive};
 use crate::equality::long;
-use crate::fixture::{Fixture, Running, until};
+use crate::fixture::{Fixture, until};
 use crate::history::Step;
 use crate::table::{assert_equal, dump};
 
 /// The streams of a type with many events, in the order in which they become long.
-fn streams(steps: &[Step], aggregate_type: &str) -> Vec<Stream> {
+pub(crate) fn streams(steps: &[Step], aggregate_type: &str) -> Vec<Stream> {
     let mut found: Vec<Stream> = Vec::new();
     for step in steps {
         let count = steps.iter().filter(|other| other.stream == step.stream).count();
@@ -38,22 +38,16 @@ async fn sql(fixture: &Fixture, sql: String) {
 }
 
 /// Postgres refuses the rows of tasks that a condition fits.
-async fn refuse(fixture: &Fixture, condition: &str) {
+pub(crate) async fn refuse(fixture: &Fixture, condition: &str) {
     sql(fixture, format!("ALTER TABLE g1.task_list ADD CONSTRAINT refused CHECK (NOT ({condition}))")).await;
 }
 
-async fn mend(fixture: &Fixture) {
+pub(crate) async fn mend(fixture: &Fixture) {
     sql(fixture, "ALTER TABLE g1.task_list DROP CONSTRAINT refused".into()).await;
 }
 
-fn from_version(stream: &Stream, version: u64) -> String {
+pub(crate) fn from_version(stream: &Stream, version: u64) -> String {
     format!("id = '{}' AND version >= {version}", stream.id())
-}
-
-async fn applied(fixture: &Fixture) -> Running {
-    let running = fixture.start(Options::default());
-    fixture.applied(1).await;
-    running
 }
 
 /// All but the last step stand in the log twice; what counts no more is followed by something that does.

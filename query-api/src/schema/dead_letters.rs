@@ -23,9 +23,13 @@ pub(crate) type DeadLetterConnection = Connection<String, DeadLetter, DeadLetter
 /// Letters of the generation that is read: those of another one are not about what is shown.
 static LETTERS: Listing<DeadLettersRow> = Listing {
     field: "deadLetters",
-    columns: || "l.*".to_owned(),
+    columns: || {
+        "l.*, d.actor AS discarded_by, d.at AS discarded_at, d.reason AS discard_reason, d.event_id AS discard_event"
+            .to_owned()
+    },
     row: PhantomData,
-    from: " FROM gesta.dead_letters l WHERE l.generation = \
+    from: " FROM gesta.dead_letters l LEFT JOIN gesta.dead_letter_discards d \
+         ON (d.tenant, d.id, d.projection) = (l.tenant, l.id, l.projection) WHERE l.generation = \
          (SELECT generation FROM gesta.generations WHERE state = 'live') AND l.tenant = ",
     models: &[ReadModel::DeadLetters],
 };
@@ -48,6 +52,8 @@ pub(crate) enum DeadLetterState {
     Parked,
     /// It was redriven: the read model shows it.
     Applied,
+    /// Somebody gave it up: the read model lacks the event, and goes on with those behind it.
+    Discarded,
 }
 
 /// An event that one projection did not apply when it came.
@@ -127,6 +133,22 @@ impl DeadLetter {
     /// Offset of its commit in the shard.
     async fn offset(&self) -> i64 {
         self.row.log_offset
+    }
+    /// Who gave it up, `kind/id`. While the letter is parked that has not taken effect yet; when it is applied it never will.
+    async fn discarded_by(&self) -> Option<&str> {
+        self.row.discarded_by.as_deref()
+    }
+    /// When it was given up.
+    async fn discarded_at(&self) -> Option<DateTime<Utc>> {
+        self.row.discarded_at
+    }
+    /// Why it was given up.
+    async fn discard_reason(&self) -> Option<&str> {
+        self.row.discard_reason.as_deref()
+    }
+    /// Id of the event that records that it was given up.
+    async fn discard_event_id(&self) -> Option<ID> {
+        self.row.discard_event.map(ID::from)
     }
     /// When it was parked.
     async fn parked_at(&self) -> DateTime<Utc> {
@@ -212,9 +234,9 @@ pub(super) async fn list(
     let mut page = LETTERS.page(ctx, &(&filter, order), arguments)?;
     filter.restrict(&mut page.sql)?;
     let by = Order {
-        row: "(parked_at, id)",
-        ascending: "parked_at, id",
-        descending: "parked_at DESC, id DESC",
+        row: "(l.parked_at, l.id)",
+        ascending: "l.parked_at, l.id",
+        descending: "l.parked_at DESC, l.id DESC",
         is_descending: order == DeadLetterOrder::ParkedDesc,
     };
     let key = |letter: &DeadLetter| (letter.row.parked_at.timestamp_micros(), letter.row.id);
@@ -228,7 +250,14 @@ pub(super) async fn list(
 pub(super) async fn find(ctx: &Context<'_>, id: Uuid) -> Fallible<Option<DeadLetter>> {
     let reader = reader(ctx);
     let mut connection = reader.lend(LETTERS.models).await?;
-    let query = sqlx::query_as("SELECT * FROM gesta.dead_letters WHERE id = $1 AND tenant = $2");
+    let query = sqlx::query_as(
+        "SELECT l.*, d.actor AS discarded_by, d.at AS discarded_at, d.reason AS discard_reason, \
+           d.event_id AS discard_event \
+         FROM gesta.dead_letters l LEFT JOIN gesta.dead_letter_discards d \
+           ON (d.tenant, d.id, d.projection) = (l.tenant, l.id, l.projection) \
+         LEFT JOIN gesta.generations g ON g.generation = l.generation WHERE l.id = $1 AND l.tenant = $2 \
+         ORDER BY g.state = 'live' DESC NULLS LAST, l.generation DESC LIMIT 1",
+    );
     let row: Option<DeadLettersRow> =
         query.bind(id).bind(reader.tenant().as_str()).fetch_optional(&mut *connection).await?;
     row.map(DeadLetter::try_from).transpose()

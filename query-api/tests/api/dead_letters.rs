@@ -19,6 +19,14 @@ pub(crate) async fn letter(api: &Api, number: i64, with: Value) {
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(row).execute(&api.writer).await.unwrap();
 }
 
+/// A decision about a letter of `acme`.
+async fn discard(api: &Api, number: i64) {
+    let sql = "INSERT INTO gesta.dead_letter_discards (tenant, id, projection, event_id, actor, at, reason) \
+         SELECT tenant, id, projection, event_id, 'user/carol', parked_at, 'withdrawn' FROM gesta.dead_letters \
+         WHERE tenant = 'acme' AND version = $1 AND generation = 1";
+    sqlx::query(sql).bind(number).execute(&api.writer).await.unwrap();
+}
+
 /// PLAT-13, PLAT-44: a tenant sees what is parked of its own, by projection, stage, kind and state, with
 /// the event and what is wrong with it; not that of another generation.
 #[tokio::test]
@@ -31,6 +39,7 @@ async fn dead_letters_are_found() {
     letter(&api, 1, json!({"projection": "event_journal", "state": "applied", "kind": "poison"})).await;
     letter(&api, 3, json!({"tenant": "other"})).await;
     letter(&api, 4, json!({"generation": 2})).await;
+    discard(&api, 2).await;
     let query = "query($filter: DeadLetterFilter) { deadLetters(filter: $filter) { totalCount nodes { projection version } } }";
     let found = async |filter: Value| {
         let data = api.data("acme", query, json!({ "filter": filter })).await;
@@ -60,6 +69,10 @@ async fn dead_letters_are_found() {
     let by_id = "query($id: ID!) { deadLetter(id: $id) { id error } }";
     let data = api.data("acme", by_id, json!({ "id": id })).await;
     assert_eq!(data["deadLetter"], json!({"id": id, "error": "revision 9 is unknown"}));
+    let query = "{ deadLetters(filter: {kind: [FOLLOWER]}) { nodes { state discardedBy discardedAt discardReason } } }";
+    let data = api.data("acme", query, json!({})).await;
+    let expected = json!({"state": "PARKED", "discardedBy": "user/carol", "discardedAt": at(0), "discardReason": "withdrawn"});
+    assert_eq!(data["deadLetters"]["nodes"][0], expected);
     let foreign = api.data("other", by_id, json!({ "id": id })).await;
     assert_eq!(foreign["deadLetter"], Value::Null);
 }

@@ -12,7 +12,7 @@ use schemas::task::TaskCommand;
 
 use super::{Bench, submission_of, tenant};
 use crate::aggregates::registry::{self, State};
-use crate::aggregates::{agent, task};
+use crate::aggregates::{agent, dead_letter, task};
 use crate::command::AnyCommand;
 use crate::shard::{Input, Memory, Settings, Shard};
 
@@ -27,6 +27,7 @@ fn commands(aggregate: &str) -> BoxedStrategy<AnyCommand> {
     match aggregate {
         "task" => task::properties::commands().boxed(),
         "agent" => agent::properties::commands().boxed(),
+        "dead_letter" => dead_letter::properties::commands().boxed(),
         other => panic!("{other} needs random commands here"),
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn submission_of(home: &Stream, key: &str, command: AnyCommand) -> Su
     let body = match &command {
         AnyCommand::Task(body) => serde_json::to_vec(&(body.name(), body)).unwrap(),
         AnyCommand::Agent(body) => serde_json::to_vec(&(body.name(), body)).unwrap(),
+        AnyCommand::DeadLetter(body) => serde_json::to_vec(&(body.name(), body)).unwrap(),
     };
     Submission {
         command,
