@@ -6,6 +6,8 @@ use schemas::dead_letter::DeadLetterCommand;
 use schemas::ids::Stream;
 use schemas::position::Token;
 use schemas::problem::Code;
+use schemas::repository::RepositoryCommand;
+use schemas::source_file::SourceFileCommand;
 use schemas::task::TaskCommand;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -23,6 +25,10 @@ pub enum AnyCommand {
     Agent(AgentCommand),
     /// Of a dead letter.
     DeadLetter(DeadLetterCommand),
+    /// Of a repository.
+    Repository(RepositoryCommand),
+    /// Of a source file.
+    SourceFile(SourceFileCommand),
 }
 
 impl AnyCommand {
@@ -33,6 +39,8 @@ impl AnyCommand {
             Self::Task(command) => command.name(),
             Self::Agent(command) => command.name(),
             Self::DeadLetter(command) => command.name(),
+            Self::Repository(command) => command.name(),
+            Self::SourceFile(command) => command.name(),
         }
     }
 
@@ -42,7 +50,9 @@ impl AnyCommand {
         let task = || Some(TaskCommand::decode(name, body)?.map(Self::Task));
         let agent = || Some(AgentCommand::decode(name, body)?.map(Self::Agent));
         let letter = || Some(DeadLetterCommand::decode(name, body)?.map(Self::DeadLetter));
-        task().or_else(agent).or_else(letter)
+        let repository = || Some(RepositoryCommand::decode(name, body)?.map(Self::Repository));
+        let source_file = || Some(SourceFileCommand::decode(name, body)?.map(Self::SourceFile));
+        task().or_else(agent).or_else(letter).or_else(repository).or_else(source_file)
     }
 }
 

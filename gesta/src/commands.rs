@@ -10,6 +10,7 @@ use crate::cli::demo::DemoArgs;
 use crate::cli::events::EventsArgs;
 use crate::cli::output::OutputArgs;
 use crate::cli::read::ListArgs;
+use crate::cli::search::SearchArgs;
 use crate::roles::dev::DevArgs;
 use crate::settings::LogFormat;
 use crate::settings::args::{ConnectionArgs, SettingsArgs};
@@ -80,6 +81,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  gesta events --follow --type 'gesta.work.task.*'\n  gesta events --data .gesta | jq .type"
     )]
     Events(EventsArgs),
+    /// Find chunks of the indexed repositories by words and identifiers.
+    #[command(after_help = "Example:\n  gesta search where is the lease checked --language rust")]
+    Search(Box<SearchArgs>),
     /// Look at the log; make its topic on Kafka.
     Log(LogArgs),
     /// List the dead letters of the projections, or have them tried again (Postgres).

@@ -123,6 +123,10 @@ async fn tool(command: Command) -> anyhow::Result<()> {
             Some(dir) => admin::events::run(dir, &args).await,
             None => Ok(cli::events::run(&args).await?),
         },
+        Command::Search(args) => {
+            let client = Client::new(&args.connection.connection("user/local"))?;
+            Ok(cli::search::run(&client, &args).await?)
+        }
         Command::Log(args) => admin::log::run(&args).await,
         Command::Dlq(args) => admin::dlq::run(&args).await,
         Command::Completions { shell } => {

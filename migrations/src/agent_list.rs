@@ -169,6 +169,7 @@ pub const AGENT_LIST: &Table<AgentListRow> = &Table {
         required("event_id", Id(|r| Some(r.event_id))),
         required("position", Text(|r| Some(&r.position))),
     ],
+    generated: &[],
     indexes: &[
         index("spawned", "(tenant, spawned_at, id)"),
         index("team", "(tenant, team_id, id) WHERE team_id IS NOT NULL"),

@@ -116,6 +116,7 @@ pub const EVENT_JOURNAL: &Table<EventJournalRow> = &Table {
         required("event_index", Integer(|r| Some(r.event_index))),
         required("position", Text(|r| Some(&r.position))),
     ],
+    generated: &[],
     indexes: &[
         unique("event", "(tenant, event_id)"),
         unique("place", "(tenant, log_generation, shard, log_offset, event_index)"),

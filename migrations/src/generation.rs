@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use crate::migrate::MigrateError;
 use crate::roles;
 use crate::shapes;
+use crate::table::Shape;
 
 /// The schema of a generation.
 #[must_use]
@@ -48,6 +49,33 @@ pub(crate) async fn create_with(conn: &mut PgConnection, generation: u32) -> Res
     tx.commit().await
 }
 
+/// Gives every generation the tables that it lacks: those of read models that are newer than it is. Their
+/// projections have no cursor yet, so they read the log from its beginning.
+pub(crate) async fn complete(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let mut tx = conn.begin().await?;
+    let all: Vec<(i32, String)> =
+        sqlx::query_as("SELECT generation, state FROM gesta.generations ORDER BY generation")
+            .fetch_all(&mut *tx)
+            .await?;
+    for (number, state) in all {
+        let number = u32::try_from(number).map_err(|_| sqlx::Error::Protocol("no such generation".into()))?;
+        let schema = schema(number);
+        for shape in shapes(&schema) {
+            let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+                .bind(format!("{schema}.{}", shape.name))
+                .fetch_one(&mut *tx)
+                .await?;
+            if !there {
+                sqlx::raw_sql(AssertSqlSafe(table_sql(&schema, &shape))).execute(&mut *tx).await?;
+            }
+        }
+        if state == "live" {
+            sqlx::raw_sql(AssertSqlSafe(views_sql(number))).execute(&mut *tx).await?;
+        }
+    }
+    tx.commit().await
+}
+
 /// Points the views at a generation and retires the one before, in the caller's transaction.
 ///
 /// # Errors
@@ -73,19 +101,26 @@ fn create_sql(generation: u32) -> String {
         roles::QUERY
     );
     for shape in shapes(&schema) {
-        let table = format!("{schema}.{}", shape.name);
-        sql += &format!("{};\n{};\n", shape.create, shape.indexes.join(";\n"));
-        sql += &format!(
-            "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY;\n\
-             CREATE POLICY projector ON {table} TO {projector} USING (true) WITH CHECK (true);\n\
-             CREATE POLICY query ON {table} FOR SELECT TO {query} \
-             USING (tenant = current_setting('gesta.tenant', true));\n\
-             GRANT SELECT, INSERT, UPDATE ON {table} TO {projector}; GRANT SELECT ON {table} TO {query};\n",
-            projector = roles::PROJECTOR,
-            query = roles::QUERY,
-        );
+        sql += &table_sql(&schema, &shape);
     }
     sql
+}
+
+/// A table with its indexes, policies and rights.
+fn table_sql(schema: &str, shape: &Shape) -> String {
+    let table = format!("{schema}.{}", shape.name);
+    format!(
+        "{};\n{};\n\
+         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY;\n\
+         CREATE POLICY projector ON {table} TO {projector} USING (true) WITH CHECK (true);\n\
+         CREATE POLICY query ON {table} FOR SELECT TO {query} \
+         USING (tenant = current_setting('gesta.tenant', true));\n\
+         GRANT SELECT, INSERT, UPDATE ON {table} TO {projector}; GRANT SELECT ON {table} TO {query};\n",
+        shape.create,
+        shape.indexes.join(";\n"),
+        projector = roles::PROJECTOR,
+        query = roles::QUERY,
+    )
 }
 
 fn views_sql(generation: u32) -> String {

@@ -7,7 +7,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgAdvisoryLock;
 use sqlx::{Connection, PgConnection, PgPool, SqlStr};
 
-use crate::{dead_letters, generation, projections, roles};
+use crate::{code_chunks, dead_letters, generation, projections, roles};
 
 /// Every migration of the shared objects: version, what it does, its SQL. Append only.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -16,8 +16,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "ids of dead letters", dead_letters::IDENTIFIED_SQL),
     (4, "redrives of dead letters", dead_letters::REDRIVEN_SQL),
     (5, "discards of dead letters", dead_letters::DISCARDED_SQL),
+    (6, "read models of repositories, source files and chunks", NEW_TABLES),
 ];
 
+/// What a release says that adds read models: their tables are made in every generation, and its services wait
+/// for that.
+const NEW_TABLES: &str = "SELECT";
 /// The generation that a new database begins with.
 pub const FIRST_GENERATION: u32 = 1;
 /// Held for the time of a migration, so that two never run at once in one database.
@@ -121,6 +125,9 @@ async fn locked(conn: &mut PgConnection) -> Result<Report, MigrateError> {
     migrator().run(&mut *conn).await?;
     let pending = MIGRATIONS.iter().filter(|(version, ..)| *version > from);
     let mut applied: Vec<_> = pending.map(|(version, what, _)| format!("{version}: {what}")).collect();
+    if !applied.is_empty() {
+        generation::complete(conn).await?;
+    }
     let live = "SELECT generation FROM gesta.generations WHERE state = 'live'";
     let live: Option<i32> = sqlx::query_scalar(live).fetch_optional(&mut *conn).await?;
     let generation = match live.and_then(|live| u32::try_from(live).ok()) {
@@ -134,6 +141,9 @@ async fn locked(conn: &mut PgConnection) -> Result<Report, MigrateError> {
             FIRST_GENERATION
         }
     };
+    if !applied.is_empty() {
+        code_chunks::create(conn).await?;
+    }
     Ok(Report { from, to: known, applied, generation })
 }
 

@@ -82,5 +82,6 @@ pub const QUEUE_DEPTH: &Table<QueueDepthRow> = &Table {
         required("event_id", Id(|r| Some(r.event_id))),
         required("position", Text(|r| Some(&r.position))),
     ],
+    generated: &[],
     indexes: &[],
 };

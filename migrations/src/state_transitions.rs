@@ -63,5 +63,6 @@ pub const STATE_TRANSITIONS: &Table<StateTransitionsRow> = &Table {
         required("event_id", Id(|r| Some(r.event_id))),
         required("position", Text(|r| Some(&r.position))),
     ],
+    generated: &[],
     indexes: &[index("at", "(tenant, at DESC)")],
 };

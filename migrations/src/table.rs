@@ -93,8 +93,21 @@ pub struct Table<R: 'static> {
     pub fold_key: usize,
     /// Column that never falls; an upsert with a lower or equal value changes nothing.
     pub guard: &'static str,
+    /// Columns that Postgres computes of the others; no row has them, and none is ever written.
+    pub generated: &'static [Generated],
     /// Secondary indexes.
     pub indexes: &'static [Index],
+}
+
+/// A stored generated column.
+#[derive(Debug, Clone, Copy)]
+pub struct Generated {
+    /// Name.
+    pub name: &'static str,
+    /// SQL type.
+    pub sql_type: &'static str,
+    /// Immutable expression over other columns of the row.
+    pub expression: &'static str,
 }
 
 /// A secondary index.
@@ -145,7 +158,12 @@ impl<R> Table<R> {
             let null = if column.required { " NOT NULL" } else { "" };
             format!("{} {}{null}", column.name, column.get.sql_type())
         };
-        let columns: Vec<_> = self.columns.iter().map(column).collect();
+        let generated = |column: &Generated| {
+            let Generated { name, sql_type, expression } = column;
+            format!("{name} {sql_type} GENERATED ALWAYS AS ({expression}) STORED")
+        };
+        let columns = self.columns.iter().map(column).chain(self.generated.iter().map(generated));
+        let columns: Vec<_> = columns.collect();
         // A row changes often and mostly in columns without index: room on its page keeps that cheap.
         format!(
             "CREATE TABLE {schema}.{} ({}, PRIMARY KEY ({})) WITH (fillfactor = 80, \
@@ -263,7 +281,12 @@ impl<R> Table<R> {
         Shape {
             name: self.name,
             key: self.key,
-            columns: self.column_names(),
+            columns: self
+                .columns
+                .iter()
+                .map(|column| column.name)
+                .chain(self.generated.iter().map(|column| column.name))
+                .collect(),
             create: self.create_sql(schema),
             indexes: self.index_sql(schema),
             stage: self.stage_sql(schema),
@@ -284,7 +307,7 @@ pub struct Shape {
     pub name: &'static str,
     /// Columns of the primary key.
     pub key: &'static [&'static str],
-    /// Columns in order.
+    /// Columns in order, generated ones last.
     pub columns: Vec<&'static str>,
     /// `CREATE TABLE`.
     pub create: String,

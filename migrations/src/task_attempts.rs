@@ -84,5 +84,6 @@ pub const TASK_ATTEMPTS: &Table<TaskAttemptsRow> = &Table {
         required("event_id", Id(|r| Some(r.event_id))),
         required("position", Text(|r| Some(&r.position))),
     ],
+    generated: &[],
     indexes: &[index("worker", "(tenant, worker, assigned_at, task_id, fencing_token)")],
 };

@@ -179,6 +179,7 @@ pub const TASK_LIST: &Table<TaskListRow> = &Table {
         required("position", Text(|r| Some(&r.position))),
     ],
     // No index on what a heartbeat or a rise of progress changes.
+    generated: &[],
     indexes: &[
         index("created", "(tenant, created_at, id)"),
         index("state", "(tenant, state, created_at, id)"),

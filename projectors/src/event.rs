@@ -8,6 +8,8 @@ use schemas::commit::{Commit, EventRecord};
 use schemas::dead_letter::DeadLetterEvent;
 use schemas::ids::{AggregateId, NotAnId, Tenant};
 use schemas::position::Position;
+use schemas::repository::RepositoryEvent;
+use schemas::source_file::SourceFileEvent;
 use schemas::task::TaskEvent;
 use schemas::upcast::{DecodeError, READS};
 use uuid::Uuid;
@@ -21,6 +23,10 @@ pub enum Body {
     Agent(AgentEvent),
     /// To a dead letter.
     DeadLetter(DeadLetterEvent),
+    /// To a repository.
+    Repository(RepositoryEvent),
+    /// To a source file.
+    SourceFile(SourceFileEvent),
 }
 
 /// One event with its commit.
@@ -71,6 +77,12 @@ impl Event {
             "agent" => Body::Agent(AgentEvent::decode(READS, &record.kind, record.v, &record.data)?),
             "dead_letter" => {
                 Body::DeadLetter(DeadLetterEvent::decode(READS, &record.kind, record.v, &record.data)?)
+            }
+            "repository" => {
+                Body::Repository(RepositoryEvent::decode(READS, &record.kind, record.v, &record.data)?)
+            }
+            "source_file" => {
+                Body::SourceFile(SourceFileEvent::decode(READS, &record.kind, record.v, &record.data)?)
             }
             other => return Err(EventError::UnknownAggregate(other.to_owned())),
         };

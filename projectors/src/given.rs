@@ -7,6 +7,8 @@ use schemas::agent::{AgentEvent, AgentKind, AgentSpawnRequested};
 use schemas::commit::{Actor, CommandRef, Commit, EventRecord};
 use schemas::ids::{AggregateId, Route, Stream, Tenant};
 use schemas::position::Position;
+use schemas::repository::RepositoryEvent;
+use schemas::source_file::{Chunk, ChunkKind, SourceFileEvent, SourceFileIndexed, SourceFileRegistered};
 use schemas::task::{Priority, TaskAssigned, TaskCreated, TaskEvent, TaskPolicy};
 use serde_json::json;
 use serde_json::value::to_raw_value;
@@ -28,6 +30,19 @@ pub(crate) fn task(events: Vec<TaskEvent>) -> Vec<Event> {
 /// The events of one agent.
 pub(crate) fn agent(events: Vec<AgentEvent>) -> Vec<Event> {
     stream("agent", events.into_iter().map(|event| (event.kind(), serde_json::to_value(event).unwrap())))
+}
+
+/// The events of one repository.
+pub(crate) fn repository(events: Vec<RepositoryEvent>) -> Vec<Event> {
+    stream("repository", events.into_iter().map(|event| (event.kind(), serde_json::to_value(event).unwrap())))
+}
+
+/// The events of one source file.
+pub(crate) fn source_file(events: Vec<SourceFileEvent>) -> Vec<Event> {
+    stream(
+        "source_file",
+        events.into_iter().map(|event| (event.kind(), serde_json::to_value(event).unwrap())),
+    )
 }
 
 fn stream(
@@ -129,5 +144,45 @@ pub(crate) fn spawned() -> AgentSpawnRequested {
         budget_limit: None,
         heartbeat_ms: 30_000,
         metadata: [].into(),
+    }
+}
+
+pub(crate) fn source_file_registered() -> SourceFileRegistered {
+    let tenant = Tenant::new("acme").unwrap();
+    let repository_id = AggregateId::derive(&tenant, "repository", Route(7), "r-1");
+    SourceFileRegistered { repository_id, path: "src/lease.rs".into() }
+}
+
+pub(crate) fn chunk(id: u8, name: &str, text: &str) -> Chunk {
+    Chunk {
+        id: format!("{id:032x}"),
+        hash: format!("{:032x}", text.len()),
+        kind: ChunkKind::FunctionDef,
+        name: Some(name.into()),
+        scope: "worker".into(),
+        signature: String::new(),
+        text: text.into(),
+        part: 0,
+        start_line: 1,
+        end_line: 4,
+    }
+}
+
+/// Two chunks.
+pub(crate) fn indexed() -> SourceFileIndexed {
+    let SourceFileRegistered { repository_id, path } = source_file_registered();
+    SourceFileIndexed {
+        repository_id,
+        path,
+        content_hash: "0".repeat(64),
+        chunker: "definitions/1".into(),
+        commit: Some("c0ffee1".into()),
+        language: Some("rust".into()),
+        bytes: 90,
+        lines: 9,
+        chunks: 2,
+        upserted: vec![chunk(1, "renewLease", "fn renewLease() {}"), chunk(2, "other", "fn other() {}")],
+        moved: vec![],
+        removed: vec![],
     }
 }

@@ -2,6 +2,8 @@
 
 use schemas::agent::{AgentEvent, ResumeTo};
 use schemas::dead_letter::DeadLetterEvent;
+use schemas::repository::RepositoryEvent;
+use schemas::source_file::SourceFileEvent;
 use schemas::task::TaskEvent;
 use serde::Serialize;
 
@@ -15,6 +17,11 @@ pub fn after(before: Option<&str>, body: &Body) -> Option<&'static str> {
         Body::Agent(AgentEvent::AgentKilled(_)) if before == Some("completed") => None,
         Body::Agent(event) => agent(event),
         Body::DeadLetter(DeadLetterEvent::DeadLetterDiscarded(_)) => Some("discarded"),
+        Body::Repository(RepositoryEvent::RepositoryRegistered(_))
+        | Body::SourceFile(SourceFileEvent::SourceFileRegistered(_)) => Some("registered"),
+        Body::Repository(RepositoryEvent::RepositoryRetired(_)) => Some("retired"),
+        Body::SourceFile(SourceFileEvent::SourceFileIndexed(_)) => Some("indexed"),
+        Body::SourceFile(SourceFileEvent::SourceFileRemoved(_)) => Some("removed"),
     };
     after.filter(|after| before != Some(after))
 }

@@ -6,7 +6,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::projection::Projection;
-use crate::read_models::{AgentList, StateTransitions, TaskAttempts, TaskList, read_event};
+use crate::read_models::{
+    AgentList, RepositoryList, SourceFileList, StateTransitions, TaskAttempts, TaskList, read_event,
+};
 
 /// The trace of a column ([`migrations::trace::Tracer`]). It gives what the projection would have written, for
 /// it folds with the same function.
@@ -15,6 +17,8 @@ pub fn trace(table: &str, column: &str, id: Uuid) -> Option<ColumnTrace> {
     match table {
         TaskList::NAME => follow::<TaskList>(column, move |row| row.id == id),
         AgentList::NAME => follow::<AgentList>(column, move |row| row.id == id),
+        RepositoryList::NAME => follow::<RepositoryList>(column, move |row| row.id == id),
+        SourceFileList::NAME => follow::<SourceFileList>(column, move |row| row.id == id),
         TaskAttempts::NAME => follow::<TaskAttempts>(column, move |row| row.lease_id == id),
         StateTransitions::NAME => follow::<StateTransitions>(column, move |row| row.event_id == id),
         _ => None,

@@ -34,6 +34,12 @@ pub(crate) const MAX_HEADER_BYTES: usize = 16 * 1024;
 pub(crate) const MAX_FILTER_VALUES: usize = 100;
 /// Longest text in a filter or an id, in characters.
 pub(crate) const MAX_FILTER_CHARS: usize = 200;
+/// Hits of a search without `first`.
+pub(crate) const DEFAULT_HITS: u64 = 10;
+/// Longest query of a search, in characters.
+pub(crate) const MAX_SEARCH_CHARS: usize = 1_000;
+/// Most words of a search; what follows is not looked for.
+pub(crate) const MAX_SEARCH_WORDS: usize = 32;
 /// Most events that a causation tree takes in.
 pub(crate) const MAX_CAUSATION_EVENTS: i64 = 1_000;
 /// Most events that a field is followed through to its last change; beyond, only the row's provenance is told.

@@ -1,7 +1,7 @@
 //! Which read models a field reads and how many items it lists: what must be known of a document
 //! before it runs. Tests compare both tables with the schema and with what resolvers really read.
 
-use crate::limits::DEFAULT_PAGE;
+use crate::limits::{DEFAULT_HITS, DEFAULT_PAGE};
 
 /// A read model, named as its table, its projection and the file that serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +12,9 @@ pub(crate) enum ReadModel {
     QueueDepth,
     EventJournal,
     StateTransitions,
+    RepositoryList,
+    SourceFileList,
+    CodeChunks,
     /// What the others set aside; written with them.
     DeadLetters,
     /// How far the others are; itself never behind.
@@ -19,12 +22,23 @@ pub(crate) enum ReadModel {
 }
 
 use ReadModel::{
-    AgentList, DeadLetters, EventJournal, Projections, QueueDepth, StateTransitions, TaskAttempts, TaskList,
+    AgentList, CodeChunks, DeadLetters, EventJournal, Projections, QueueDepth, RepositoryList,
+    SourceFileList, StateTransitions, TaskAttempts, TaskList,
 };
 
 /// A row or a letter may come from any of them.
-const ALL: &[ReadModel] =
-    &[TaskList, TaskAttempts, AgentList, QueueDepth, StateTransitions, EventJournal, DeadLetters];
+const ALL: &[ReadModel] = &[
+    TaskList,
+    TaskAttempts,
+    AgentList,
+    QueueDepth,
+    RepositoryList,
+    SourceFileList,
+    CodeChunks,
+    StateTransitions,
+    EventJournal,
+    DeadLetters,
+];
 
 impl ReadModel {
     /// The projection's name in `projections`.
@@ -36,6 +50,9 @@ impl ReadModel {
             QueueDepth => "queue_depth",
             EventJournal => "event_journal",
             StateTransitions => "state_transitions",
+            RepositoryList => "repository_list",
+            SourceFileList => "source_file_list",
+            CodeChunks => "code_chunks",
             DeadLetters => "dead_letters",
             Projections => "projections",
         }
@@ -61,6 +78,10 @@ const READS: &[(&str, &[ReadModel])] = &[
     ("leases", &[TaskList]),
     ("queues", &[QueueDepth]),
     ("oldestWaitingSince", &[TaskList]),
+    ("repository", &[RepositoryList]),
+    ("repositories", &[RepositoryList]),
+    ("sourceFiles", &[SourceFileList]),
+    ("search", &[CodeChunks, RepositoryList, SourceFileList]),
     ("history", &[EventJournal]),
     ("events", &[EventJournal]),
     ("event", &[EventJournal]),
@@ -84,6 +105,11 @@ const LISTS: &[(&str, u64)] = &[
     ("attempts", DEFAULT_PAGE),
     ("agents", DEFAULT_PAGE),
     ("queues", DEFAULT_PAGE),
+    ("repositories", DEFAULT_PAGE),
+    ("sourceFiles", DEFAULT_PAGE),
+    ("search", DEFAULT_HITS),
+    // As many as `first` of the search says.
+    ("hits", 1),
     ("history", DEFAULT_PAGE),
     ("events", DEFAULT_PAGE),
     ("deadLetters", DEFAULT_PAGE),

@@ -19,6 +19,8 @@ pub mod personal;
 pub mod position;
 pub mod problem;
 pub mod registry;
+pub mod repository;
+pub mod source_file;
 pub mod task;
 pub mod text;
 pub mod upcast;

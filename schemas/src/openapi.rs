@@ -102,6 +102,8 @@ mod tests {
     use super::*;
     use crate::agent::AgentCommand;
     use crate::dead_letter::DeadLetterCommand;
+    use crate::repository::RepositoryCommand;
+    use crate::source_file::SourceFileCommand;
     use crate::task::TaskCommand;
 
     #[test]
@@ -151,10 +153,13 @@ mod tests {
                 validator.iter_errors(&example).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{}: {errors:?}", command.name);
             let text = example.to_string();
-            let read = TaskCommand::decode(command.name, &text)
+            let (name, text) = (command.name, text.as_str());
+            let read = TaskCommand::decode(name, text)
                 .map(|read| read.map(|_| ()))
-                .or_else(|| AgentCommand::decode(command.name, &text).map(|read| read.map(|_| ())))
-                .or_else(|| DeadLetterCommand::decode(command.name, &text).map(|read| read.map(|_| ())));
+                .or_else(|| AgentCommand::decode(name, text).map(|read| read.map(|_| ())))
+                .or_else(|| RepositoryCommand::decode(name, text).map(|read| read.map(|_| ())))
+                .or_else(|| SourceFileCommand::decode(name, text).map(|read| read.map(|_| ())))
+                .or_else(|| DeadLetterCommand::decode(name, text).map(|read| read.map(|_| ())));
             assert!(matches!(read, Some(Ok(()))), "{}: {read:?}", command.name);
         }
     }

@@ -3,12 +3,31 @@
 use crate::agent::{AGENT_TRANSITIONS, AgentCommand, AgentEvent};
 use crate::contract::{Address, CommandType, EventType, Transition};
 use crate::dead_letter::{DEAD_LETTER_TRANSITIONS, DeadLetterCommand, DeadLetterEvent};
+use crate::repository::{REPOSITORY_TRANSITIONS, RepositoryCommand, RepositoryEvent};
+use crate::source_file::{SOURCE_FILE_TRANSITIONS, SourceFileCommand, SourceFileEvent};
 use crate::task::{TASK_TRANSITIONS, TaskCommand, TaskEvent};
 
-const EVENTS: &[&[EventType]] = &[TaskEvent::TYPES, AgentEvent::TYPES, DeadLetterEvent::TYPES];
-const COMMANDS: &[&[CommandType]] = &[TaskCommand::TYPES, AgentCommand::TYPES, DeadLetterCommand::TYPES];
-const TRANSITIONS: &[(&str, &[Transition])] =
-    &[("task", TASK_TRANSITIONS), ("agent", AGENT_TRANSITIONS), ("dead_letter", DEAD_LETTER_TRANSITIONS)];
+const EVENTS: &[&[EventType]] = &[
+    TaskEvent::TYPES,
+    AgentEvent::TYPES,
+    DeadLetterEvent::TYPES,
+    RepositoryEvent::TYPES,
+    SourceFileEvent::TYPES,
+];
+const COMMANDS: &[&[CommandType]] = &[
+    TaskCommand::TYPES,
+    AgentCommand::TYPES,
+    DeadLetterCommand::TYPES,
+    RepositoryCommand::TYPES,
+    SourceFileCommand::TYPES,
+];
+const TRANSITIONS: &[(&str, &[Transition])] = &[
+    ("task", TASK_TRANSITIONS),
+    ("agent", AGENT_TRANSITIONS),
+    ("dead_letter", DEAD_LETTER_TRANSITIONS),
+    ("repository", REPOSITORY_TRANSITIONS),
+    ("source_file", SOURCE_FILE_TRANSITIONS),
+];
 
 /// Every event type, by aggregate, in the order of its life.
 pub fn event_types() -> impl Iterator<Item = &'static EventType> {

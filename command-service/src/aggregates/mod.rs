@@ -11,6 +11,8 @@ mod model;
 mod properties;
 pub mod refusal;
 pub mod registry;
+pub mod repository;
+pub mod source_file;
 pub mod task;
 
 use chrono::{DateTime, Utc};

@@ -6,6 +6,8 @@ use schemas::agent::AgentEvent;
 use schemas::commit::EventRecord;
 use schemas::dead_letter::DeadLetterEvent;
 use schemas::ids::Stream;
+use schemas::repository::RepositoryEvent;
+use schemas::source_file::SourceFileEvent;
 use schemas::task::TaskEvent;
 use schemas::upcast::{DecodeError, READS, Step};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use serde_json::value::RawValue;
 
 use super::agent::Agent;
 use super::dead_letter::DeadLetter;
+use super::repository::Repository;
+use super::source_file::SourceFile;
 use super::task::Task;
 use super::{Aggregate, Context, Refusal};
 use crate::command::AnyCommand;
@@ -26,6 +30,10 @@ pub enum State {
     Agent(Agent),
     /// Of a dead letter.
     DeadLetter(DeadLetter),
+    /// Of a repository.
+    Repository(Repository),
+    /// Of a source file.
+    SourceFile(SourceFile),
 }
 
 /// An event of any aggregate, not yet at a place in a stream; serialised it is the event's fields.
@@ -38,6 +46,10 @@ pub enum AnyEvent {
     Agent(AgentEvent),
     /// Of a dead letter.
     DeadLetter(DeadLetterEvent),
+    /// Of a repository.
+    Repository(RepositoryEvent),
+    /// Of a source file.
+    SourceFile(SourceFileEvent),
 }
 
 impl AnyEvent {
@@ -48,6 +60,8 @@ impl AnyEvent {
             Self::Task(event) => event.kind(),
             Self::Agent(event) => event.kind(),
             Self::DeadLetter(event) => event.kind(),
+            Self::Repository(event) => event.kind(),
+            Self::SourceFile(event) => event.kind(),
         }
     }
 
@@ -74,6 +88,8 @@ impl AnyEvent {
             Task::TYPE => TaskEvent::decode(reads, kind, v, data).map(Self::Task),
             Agent::TYPE => AgentEvent::decode(reads, kind, v, data).map(Self::Agent),
             DeadLetter::TYPE => DeadLetterEvent::decode(reads, kind, v, data).map(Self::DeadLetter),
+            Repository::TYPE => RepositoryEvent::decode(reads, kind, v, data).map(Self::Repository),
+            SourceFile::TYPE => SourceFileEvent::decode(reads, kind, v, data).map(Self::SourceFile),
             _ => Err(DecodeError::UnknownType { kind: record.kind.clone() }),
         }
     }
@@ -85,7 +101,7 @@ impl AnyEvent {
             Self::Task(TaskEvent::StaleTokenRefused(refused)) => {
                 Some(Refusal::StaleToken { given: refused.given, current: refused.current })
             }
-            Self::Task(_) | Self::Agent(_) | Self::DeadLetter(_) => None,
+            _ => None,
         }
     }
 }
@@ -109,6 +125,14 @@ pub fn decide(
         AnyCommand::DeadLetter(command) => {
             let events = DeadLetter::decide(letter(state)?, command, context)?;
             Ok(events.into_iter().map(AnyEvent::DeadLetter).collect())
+        }
+        AnyCommand::Repository(command) => {
+            let events = Repository::decide(repository(state)?, command, context)?;
+            Ok(events.into_iter().map(AnyEvent::Repository).collect())
+        }
+        AnyCommand::SourceFile(command) => {
+            let events = SourceFile::decide(source_file(state)?, command, context)?;
+            Ok(events.into_iter().map(AnyEvent::SourceFile).collect())
         }
     }
 }
@@ -137,6 +161,22 @@ fn letter(state: Option<&State>) -> Result<Option<&DeadLetter>, Refusal> {
     }
 }
 
+fn repository(state: Option<&State>) -> Result<Option<&Repository>, Refusal> {
+    match state {
+        None => Ok(None),
+        Some(State::Repository(repository)) => Ok(Some(repository)),
+        Some(_) => Err(Refusal::NotFound { aggregate: Repository::TYPE }),
+    }
+}
+
+fn source_file(state: Option<&State>) -> Result<Option<&SourceFile>, Refusal> {
+    match state {
+        None => Ok(None),
+        Some(State::SourceFile(file)) => Ok(Some(file)),
+        Some(_) => Err(Refusal::NotFound { aggregate: SourceFile::TYPE }),
+    }
+}
+
 /// The event that records a refusal, when it is one that is recorded and stands not in the log already.
 #[must_use]
 pub fn recorded(state: Option<&State>, command: &AnyCommand, refusal: &Refusal) -> Option<AnyEvent> {
@@ -154,12 +194,20 @@ pub fn evolve(state: Option<State>, event: &AnyEvent) -> Option<State> {
     match (state, event) {
         (None, AnyEvent::Task(event)) => Task::evolve(None, event).map(State::Task),
         (None, AnyEvent::Agent(event)) => Agent::evolve(None, event).map(State::Agent),
+        (None, AnyEvent::Repository(event)) => Repository::evolve(None, event).map(State::Repository),
+        (None, AnyEvent::SourceFile(event)) => SourceFile::evolve(None, event).map(State::SourceFile),
         (Some(State::Task(task)), AnyEvent::Task(event)) => Task::evolve(Some(task), event).map(State::Task),
         (Some(State::Agent(agent)), AnyEvent::Agent(event)) => {
             Agent::evolve(Some(agent), event).map(State::Agent)
         }
         (None | Some(State::DeadLetter(_)), AnyEvent::DeadLetter(event)) => {
             DeadLetter::evolve(None, event).map(State::DeadLetter)
+        }
+        (Some(State::Repository(repository)), AnyEvent::Repository(event)) => {
+            Repository::evolve(Some(repository), event).map(State::Repository)
+        }
+        (Some(State::SourceFile(file)), AnyEvent::SourceFile(event)) => {
+            SourceFile::evolve(Some(file), event).map(State::SourceFile)
         }
         (other, _) => other,
     }
@@ -181,6 +229,8 @@ impl State {
             Self::Task(_) => Task::TYPE,
             Self::Agent(_) => Agent::TYPE,
             Self::DeadLetter(_) => DeadLetter::TYPE,
+            Self::Repository(_) => Repository::TYPE,
+            Self::SourceFile(_) => SourceFile::TYPE,
         }
     }
 
@@ -191,6 +241,8 @@ impl State {
             Self::Task(task) => task.stage(),
             Self::Agent(agent) => agent.stage(),
             Self::DeadLetter(letter) => letter.stage(),
+            Self::Repository(repository) => repository.stage(),
+            Self::SourceFile(file) => file.stage(),
         }
     }
 
@@ -203,6 +255,7 @@ impl State {
             Self::DeadLetter(letter) => {
                 letter.deadline().map(|(at, command)| (at, AnyCommand::DeadLetter(command)))
             }
+            Self::Repository(_) | Self::SourceFile(_) => None,
         }
     }
 
@@ -212,7 +265,7 @@ impl State {
         match self {
             Self::Task(task) => task.lease_until(),
             Self::Agent(agent) => agent.alive_until(),
-            Self::DeadLetter(_) => None,
+            Self::DeadLetter(_) | Self::Repository(_) | Self::SourceFile(_) => None,
         }
     }
 
@@ -221,7 +274,7 @@ impl State {
     pub fn grace_until(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Task(task) => task.grace_until(),
-            Self::Agent(_) | Self::DeadLetter(_) => None,
+            Self::Agent(_) | Self::DeadLetter(_) | Self::Repository(_) | Self::SourceFile(_) => None,
         }
     }
 }

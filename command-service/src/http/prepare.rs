@@ -99,7 +99,7 @@ fn resolve_queues(config: &EdgeConfig, command: &mut AnyCommand) -> Result<(), R
                 None => Ok(()),
             }
         }
-        AnyCommand::Task(_) | AnyCommand::Agent(_) | AnyCommand::DeadLetter(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

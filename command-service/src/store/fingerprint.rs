@@ -32,6 +32,12 @@ const SOURCES: &[(&str, &str)] = &[
     ("aggregates/properties.rs", include_str!("../aggregates/properties.rs")),
     ("aggregates/refusal.rs", include_str!("../aggregates/refusal.rs")),
     ("aggregates/registry.rs", include_str!("../aggregates/registry.rs")),
+    ("aggregates/dead_letter.rs", include_str!("../aggregates/dead_letter.rs")),
+    ("aggregates/dead_letter/properties.rs", include_str!("../aggregates/dead_letter/properties.rs")),
+    ("aggregates/repository.rs", include_str!("../aggregates/repository.rs")),
+    ("aggregates/source_file.rs", include_str!("../aggregates/source_file.rs")),
+    ("aggregates/source_file/index.rs", include_str!("../aggregates/source_file/index.rs")),
+    ("aggregates/source_file/path.rs", include_str!("../aggregates/source_file/path.rs")),
     ("aggregates/task.rs", include_str!("../aggregates/task.rs")),
     ("aggregates/task/asked.rs", include_str!("../aggregates/task/asked.rs")),
     ("aggregates/task/assign.rs", include_str!("../aggregates/task/assign.rs")),
@@ -70,6 +76,9 @@ const CONTRACTS: &[&str] = &[
     include_str!("../../../schemas/src/task/events.rs"),
     include_str!("../../../schemas/src/task/policy.rs"),
     include_str!("../../../schemas/src/agent/events.rs"),
+    include_str!("../../../schemas/src/dead_letter/events.rs"),
+    include_str!("../../../schemas/src/repository/events.rs"),
+    include_str!("../../../schemas/src/source_file/events.rs"),
     include_str!("../../../schemas/src/upcast.rs"),
 ];
 
@@ -91,8 +100,9 @@ mod tests {
     #[test]
     fn every_aggregate_source_is_in_the_list() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for folder in ["aggregates", "aggregates/task", "aggregates/agent"] {
-            for file in std::fs::read_dir(root.join(folder)).unwrap() {
+        let folders = ["", "/task", "/agent", "/dead_letter", "/source_file"];
+        for folder in folders.map(|folder| format!("aggregates{folder}")) {
+            for file in std::fs::read_dir(root.join(&folder)).unwrap() {
                 let name = file.unwrap().file_name().into_string().unwrap();
                 let path = format!("{folder}/{name}");
                 let product = name.ends_with(".rs") && name != "model.rs" && name != "tests.rs";

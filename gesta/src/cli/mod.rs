@@ -5,3 +5,4 @@ pub(crate) mod demo;
 pub(crate) mod events;
 pub(crate) mod output;
 pub(crate) mod read;
+pub(crate) mod search;

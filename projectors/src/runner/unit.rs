@@ -10,7 +10,8 @@ use super::rows::Source;
 use crate::event::Event;
 use crate::projection::Projection;
 use crate::read_models::{
-    AgentList, EventJournal, QueueDepth, StateTransitions, TaskAttempts, TaskList, TaskMove,
+    AgentList, ChunkChange, CodeChunks, EventJournal, QueueDepth, RepositoryList, SourceFileList,
+    StateTransitions, TaskAttempts, TaskList, TaskMove,
 };
 
 type Folded = Result<Vec<Box<dyn Writes>>, Failure>;
@@ -24,8 +25,16 @@ pub(crate) trait Unit: Send + Sync {
 }
 
 /// Names of the units, in the order in which a transaction writes them; each begins with its own.
-pub(crate) const UNITS: &[&str] =
-    &[TaskList::NAME, TaskAttempts::NAME, AgentList::NAME, StateTransitions::NAME, EventJournal::NAME];
+pub(crate) const UNITS: &[&str] = &[
+    TaskList::NAME,
+    TaskAttempts::NAME,
+    AgentList::NAME,
+    RepositoryList::NAME,
+    SourceFileList::NAME,
+    CodeChunks::NAME,
+    StateTransitions::NAME,
+    EventJournal::NAME,
+];
 
 /// The read models that the unit of that name moves.
 pub(crate) fn names(unit: &str) -> &'static [&'static str] {
@@ -33,6 +42,9 @@ pub(crate) fn names(unit: &str) -> &'static [&'static str] {
         TaskList::NAME => &[TaskList::NAME, QueueDepth::NAME],
         TaskAttempts::NAME => &[TaskAttempts::NAME],
         AgentList::NAME => &[AgentList::NAME],
+        RepositoryList::NAME => &[RepositoryList::NAME],
+        SourceFileList::NAME => &[SourceFileList::NAME],
+        CodeChunks::NAME => &[CodeChunks::NAME],
         StateTransitions::NAME => &[StateTransitions::NAME],
         EventJournal::NAME => &[EventJournal::NAME],
         _ => &[],
@@ -51,6 +63,9 @@ pub(crate) fn unit(name: &str, budget: &Budget, depths: Option<&Depths>) -> Opti
         }),
         TaskAttempts::NAME => Box::new(Single::<TaskAttempts>(Model::new(budget))),
         AgentList::NAME => Box::new(Single::<AgentList>(Model::new(budget))),
+        RepositoryList::NAME => Box::new(Single::<RepositoryList>(Model::new(budget))),
+        SourceFileList::NAME => Box::new(Single::<SourceFileList>(Model::new(budget))),
+        CodeChunks::NAME => Box::new(Chunks(Model::new(budget))),
         StateTransitions::NAME => Box::new(Single::<StateTransitions>(Model::new(budget))),
         EventJournal::NAME => Box::new(Single::<EventJournal>(Model::new(budget))),
         _ => return None,
@@ -109,6 +124,27 @@ impl Unit for Tasks {
                 depth.rows.iter().for_each(|row| depths.show(row));
             }
             Ok(vec![Box::new(list) as Box<dyn Writes>, Box::new(depth)])
+        })
+    }
+}
+
+/// `code_chunks`: an event of a file changes any number of its chunks.
+struct Chunks(Model<CodeChunks, ChunkChange>);
+
+impl Unit for Chunks {
+    fn names(&self) -> &'static [&'static str] {
+        names(CodeChunks::NAME)
+    }
+
+    fn reads(&self, aggregate_type: &str) -> bool {
+        reads::<CodeChunks, ChunkChange>(aggregate_type)
+    }
+
+    fn fold<'a>(&'a mut self, source: &'a Source, events: &'a [Event]) -> BoxFuture<'a, Folded> {
+        Box::pin(async move {
+            let changes: Vec<_> = events.iter().flat_map(ChunkChange::of).collect();
+            let rows = self.0.fold(source, &changes, |_| (), |(), _, _| ()).await?;
+            Ok(vec![Box::new(rows) as Box<dyn Writes>])
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Random histories that keep to M-4 and M-8: a walk over what may follow, steered by numbers.
 
+mod files;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use schemas::agent::*;
 use schemas::ids::{AggregateId, Route, Stream, Tenant};
@@ -27,6 +29,8 @@ struct Life {
     token: u32,
     attempt: u32,
     count: u32,
+    /// Chunks of a source file.
+    chunks: Vec<String>,
 }
 
 /// The steps of a history over `lives` aggregates.
@@ -39,7 +43,12 @@ pub(crate) fn steps(lives: usize, choices: &[u16]) -> Vec<Step> {
         let who = usize::from(*choice) % all.len();
         let life = &mut all[who];
         let choice = choice / 7;
-        let events = if life.kind == "task" { life.task(choice, at) } else { life.agent(choice, at) };
+        let events = match life.kind {
+            "task" => life.task(choice, at),
+            "agent" => life.agent(choice, at),
+            "repository" => life.repository(),
+            _ => life.source_file(choice),
+        };
         if events.is_empty() {
             continue;
         }
@@ -49,7 +58,7 @@ pub(crate) fn steps(lives: usize, choices: &[u16]) -> Vec<Step> {
         steps.push(Step {
             stream: Stream::of(&life.tenant, life.kind, life.id),
             tenant: life.tenant.clone(),
-            command: if life.kind == "task" { "task.test" } else { "agent.test" },
+            command: "some.test",
             events: events.into_iter().enumerate().map(number).collect(),
             at,
         });
@@ -74,10 +83,15 @@ fn agent(event: impl Into<AgentEvent>) -> Encoded {
 impl Life {
     fn new(n: usize) -> Self {
         let tenant = Tenant::new(["acme", "zeta"][n % 2]).unwrap();
-        let kind = if n % 3 == 2 { "agent" } else { "task" };
+        let kind = match n % 9 {
+            2 | 5 | 8 => "agent",
+            4 => "repository",
+            7 => "source_file",
+            _ => "task",
+        };
         let route = Route::of(&tenant, ["default", "slow"][n % 4 / 2]);
         let id = AggregateId::derive(&tenant, kind, route, &format!("c-{n}"));
-        Self { tenant, id, kind, version: 0, stage: "-", token: 0, attempt: 0, count: 0 }
+        Self { tenant, id, kind, version: 0, stage: "-", token: 0, attempt: 0, count: 0, chunks: vec![] }
     }
 
     fn go<T>(&mut self, stage: &'static str, event: T) -> T {

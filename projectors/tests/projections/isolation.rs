@@ -10,7 +10,7 @@ use crate::fixture::Fixture;
 #[tokio::test(flavor = "multi_thread")]
 async fn each_tenant_sees_its_own_rows() {
     let mut fixture = Fixture::new(2).await;
-    fixture.append(&long(12, 400)).await;
+    fixture.append(&long(24, 800)).await;
     fixture.catch_up().await;
     let pool = query_pool(&fixture.url, 1).unwrap();
     for shape in shapes("g1") {

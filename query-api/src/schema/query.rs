@@ -15,6 +15,9 @@ use super::node::{self, Node};
 use super::projections::{self, Projection};
 use super::provenance::{self, Provenance, ProvenanceTable};
 use super::queue_depth::{self, QueueConnection};
+use super::repository_list::{self, Repository, RepositoryConnection, RepositoryFilter};
+use super::search::{self, Search, SearchFilter, SearchMode};
+use super::source_file_list::{self, SourceFileConnection, SourceFileFilter};
 use super::task_list::{self, Task, TaskConnection, TaskFilter, TaskOrder};
 use super::values::{self, ConsistencyToken};
 use super::{Fallible, loaders};
@@ -102,6 +105,60 @@ impl Query {
         #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
     ) -> Option<Fallible<QueueConnection>> {
         Some(queue_depth::list(ctx, name, &PageArguments { first, last, after, before }).await)
+    }
+
+    /// The repository of an id; none when there is none.
+    async fn repository(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
+    ) -> Option<Fallible<Repository>> {
+        repository_list::find(ctx, values::uuid_of(&id)?).await.transpose()
+    }
+
+    /// Repositories that fit the filter, the newest first.
+    async fn repositories(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<RepositoryFilter>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
+    ) -> Option<Fallible<RepositoryConnection>> {
+        let arguments = PageArguments { first, last, after, before };
+        Some(repository_list::list(ctx, filter.unwrap_or_default(), &arguments).await)
+    }
+
+    /// Source files that fit the filter, the newest first.
+    async fn source_files(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<SourceFileFilter>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
+    ) -> Option<Fallible<SourceFileConnection>> {
+        let arguments = PageArguments { first, last, after, before };
+        Some(source_file_list::list(ctx, filter.unwrap_or_default(), &arguments).await)
+    }
+
+    /// Chunks of code and of text that fit the words best, each with a citation. Identifiers are found by their
+    /// parts: `where is the lease checked` finds `checkLease`.
+    async fn search(
+        &self,
+        ctx: &Context<'_>,
+        query: String,
+        #[graphql(default)] mode: SearchMode,
+        filter: Option<SearchFilter>,
+        first: Option<i32>,
+        #[graphql(name = "atLeast")] _at_least: Option<ConsistencyToken>,
+    ) -> Option<Fallible<Search>> {
+        Some(search::search(ctx, &query, mode, filter.unwrap_or_default(), first).await)
     }
 
     /// The events of an aggregate, the first one first, with the changes of state that they made.

@@ -140,6 +140,28 @@ pub(crate) enum AgentStatus {
     Killed,
 }
 
+/// The state of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RepositoryState {
+    /// Its files are found.
+    Registered,
+    /// Its files are found no more.
+    Retired,
+}
+
+/// The state of a source file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SourceFileState {
+    /// Known, its content is not.
+    Registered,
+    /// Its chunks are found.
+    Indexed,
+    /// No longer in the repository.
+    Removed,
+}
+
 /// Whether an agent can take work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

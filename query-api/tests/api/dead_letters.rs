@@ -81,8 +81,17 @@ async fn dead_letters_are_found() {
 #[tokio::test]
 async fn dead_letters_are_as_far_as_the_read_models() {
     let api = Api::start().await;
-    let all =
-        ["task_list", "task_attempts", "agent_list", "queue_depth", "state_transitions", "event_journal"];
+    let all = [
+        "task_list",
+        "task_attempts",
+        "agent_list",
+        "queue_depth",
+        "repository_list",
+        "source_file_list",
+        "code_chunks",
+        "state_transitions",
+        "event_journal",
+    ];
     let position = async |field: &str| {
         let (_, answer) = api.ask("acme", &format!("{{ {field} {{ totalCount }} }}"), json!({})).await;
         answer["extensions"]["position"].as_str().unwrap().to_owned()
@@ -90,7 +99,7 @@ async fn dead_letters_are_as_far_as_the_read_models() {
     applied(&api.writer, &all, 0, 3).await;
     let before = position("tasks").await;
     assert_eq!(position("deadLetters").await, before);
-    applied(&api.writer, &all[..5], 0, 9).await;
+    applied(&api.writer, &all[..8], 0, 9).await;
     assert_ne!(position("tasks").await, before);
     assert_eq!(position("deadLetters").await, before, "the journal is not further");
 }

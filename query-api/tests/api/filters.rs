@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::rows::{agent, at, event, event_id, id, insert, task};
+use crate::rows::{agent, at, event, event_id, id, insert, repository, source_file, task};
 
 async fn ids(api: &Api, field: &str, filter: &str) -> Vec<String> {
     let query = format!("{{ {field}(filter: {filter}) {{ totalCount nodes {{ id }} }} }}");
@@ -160,4 +160,38 @@ async fn events_are_filtered() {
             numbers.iter().map(|number| json!({"id": event_id(&id(*number), 1)})).collect();
         assert_eq!(data["events"]["nodes"], json!(expected), "{filter}");
     }
+}
+
+/// KNOW-1, KNOW-7: repositories and their files are listed by what they are.
+#[tokio::test]
+async fn repositories_and_source_files_are_filtered() {
+    let api = Api::start().await;
+    insert(&api.writer, "repository_list", repository("acme", 1, json!({"name": "gesta"}))).await;
+    insert(&api.writer, "repository_list", repository("acme", 2, json!({"state": "retired"}))).await;
+    insert(&api.writer, "repository_list", repository("other", 3, json!({"name": "gesta"}))).await;
+    for (filter, numbers) in
+        [("{}", &[1, 2][..]), ("{name: \"gesta\"}", &[1]), ("{state: RETIRED}", &[2]), ("{name: \"x\"}", &[])]
+    {
+        assert_eq!(ids(&api, "repositories", filter).await, expected(numbers), "{filter}");
+    }
+    insert(&api.writer, "source_file_list", source_file("acme", 4, json!({}))).await;
+    insert(&api.writer, "source_file_list", source_file("acme", 5, json!({"language": "go"}))).await;
+    let removed = json!({"repository_id": id(2), "state": "removed", "chunks": 0});
+    insert(&api.writer, "source_file_list", source_file("acme", 6, removed)).await;
+    for (filter, numbers) in [
+        ("{}".to_owned(), &[4, 5, 6][..]),
+        (format!("{{repositoryId: \"{}\"}}", id(1)), &[4, 5]),
+        ("{state: REMOVED}".into(), &[6]),
+        ("{language: [\"go\", \"java\"]}".into(), &[5]),
+        ("{path: \"src/4.rs\"}".into(), &[4]),
+    ] {
+        assert_eq!(ids(&api, "sourceFiles", &filter).await, expected(numbers), "{filter}");
+    }
+    let one = api.data(
+        "acme",
+        "query($id: ID!) { repository(id: $id) { name state allowedCommands } }",
+        json!({"id": id(1)}),
+    );
+    let expected = json!({"name": "gesta", "state": "REGISTERED", "allowedCommands": ["repository.retire"]});
+    assert_eq!(one.await["repository"], expected);
 }

@@ -14,6 +14,7 @@ mod paging;
 mod provenance;
 mod rows;
 mod rules;
+mod search;
 mod sockets;
 mod tenants;
 mod views;

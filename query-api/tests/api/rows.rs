@@ -29,7 +29,10 @@ fn merged(mut row: Value, with: Value) -> Value {
 
 /// Writes a row, given as the columns that differ from the defaults.
 pub(crate) async fn insert(pool: &PgPool, table: &str, row: Value) {
-    let sql = format!("INSERT INTO g1.{table} SELECT * FROM jsonb_populate_record(null::g1.{table}, $1)");
+    let columns = row.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "INSERT INTO g1.{table} ({columns}) SELECT {columns} FROM jsonb_populate_record(null::g1.{table}, $1)"
+    );
     sqlx::query(AssertSqlSafe(sql)).bind(row).execute(pool).await.unwrap();
 }
 
@@ -55,6 +58,42 @@ pub(crate) fn agent(tenant: &str, number: u64, with: Value) -> Value {
         "heartbeat_ms": 30000, "commits": [], "incarnation": 1, "spawned_at": at(number as i64), "runtime_ms": 1500,
         "retry_count": 0, "max_retries": 3, "archived": false, "metadata": {}, "correlation_id": "c",
         "created_by": "user/alice", "updated_at": at(number as i64), "version": 1, "event_id": event_id(&id, 1),
+        "position": "1.0.1.0",
+    });
+    merged(defaults, with)
+}
+
+pub(crate) fn repository(tenant: &str, number: u64, with: Value) -> Value {
+    let id = id(number);
+    let defaults = json!({
+        "tenant": tenant, "id": id, "name": format!("repository {number}"), "state": "registered",
+        "registered_at": at(number as i64), "updated_at": at(number as i64), "version": 1,
+        "event_id": event_id(&id, 1), "position": "1.0.1.0",
+    });
+    merged(defaults, with)
+}
+
+/// File `number` of repository 1.
+pub(crate) fn source_file(tenant: &str, number: u64, with: Value) -> Value {
+    let id_of = id(number);
+    let defaults = json!({
+        "tenant": tenant, "id": id_of, "repository_id": id(1), "path": format!("src/{number}.rs"), "state": "indexed",
+        "language": "rust", "bytes": 10, "lines": 9, "chunks": 1, "registered_at": at(number as i64),
+        "updated_at": at(number as i64), "version": 2, "event_id": event_id(&id_of, 2), "position": "1.0.1.0",
+    });
+    merged(defaults, with)
+}
+
+/// The one chunk of file `number` of repository 1.
+pub(crate) fn chunk(tenant: &str, number: u64, name: &str, text: &str, with: Value) -> Value {
+    let file = id(number);
+    let path = format!("src/{number}.rs");
+    let words = migrations::words::Words::of(Some(name), "", &path, text);
+    let defaults = json!({
+        "tenant": tenant, "file_id": file, "chunk_id": format!("{number:032x}"), "repository_id": id(1), "path": path,
+        "language": "rust", "commit": "c0ffee1", "kind": "function_def", "name": name, "scope": "", "signature": "",
+        "part": 0, "start_line": 3, "end_line": 7, "hash": "h", "text": text, "words": words.vector,
+        "length": words.length, "removed": false, "updated_at": at(1), "version": 2, "event_id": event_id(&file, 2),
         "position": "1.0.1.0",
     });
     merged(defaults, with)

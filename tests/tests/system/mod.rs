@@ -14,6 +14,7 @@ mod postgres_away;
 mod processes;
 mod queries;
 mod secured;
+mod source_file_life;
 mod subscriptions;
 mod task_ends;
 mod task_life;

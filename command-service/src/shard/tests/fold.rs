@@ -12,7 +12,7 @@ use schemas::task::TaskCommand;
 
 use super::{Bench, submission_of, tenant};
 use crate::aggregates::registry::{self, State};
-use crate::aggregates::{agent, dead_letter, task};
+use crate::aggregates::{agent, dead_letter, repository, source_file, task};
 use crate::command::AnyCommand;
 use crate::shard::{Input, Memory, Settings, Shard};
 
@@ -28,6 +28,8 @@ fn commands(aggregate: &str) -> BoxedStrategy<AnyCommand> {
         "task" => task::properties::commands().boxed(),
         "agent" => agent::properties::commands().boxed(),
         "dead_letter" => dead_letter::properties::commands().boxed(),
+        "repository" => prop::sample::select(repository::tests::commands()).boxed(),
+        "source_file" => source_file::model::random().boxed(),
         other => panic!("{other} needs random commands here"),
     }
 }

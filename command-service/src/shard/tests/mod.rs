@@ -37,11 +37,7 @@ pub(super) fn submission(home: &Stream, key: &str, command: impl Into<TaskComman
 
 /// A command of any aggregate.
 pub(super) fn submission_of(home: &Stream, key: &str, command: AnyCommand) -> Submission {
-    let body = match &command {
-        AnyCommand::Task(body) => serde_json::to_vec(&(body.name(), body)).unwrap(),
-        AnyCommand::Agent(body) => serde_json::to_vec(&(body.name(), body)).unwrap(),
-        AnyCommand::DeadLetter(body) => serde_json::to_vec(&(body.name(), body)).unwrap(),
-    };
+    let body = serde_json::to_vec(&(command.name(), &command)).unwrap();
     Submission {
         command,
         command_id: key.to_owned(),
