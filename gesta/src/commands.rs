@@ -8,6 +8,7 @@ use crate::admin::log::LogArgs;
 use crate::cli::act;
 use crate::cli::demo::DemoArgs;
 use crate::cli::events::EventsArgs;
+use crate::cli::index::IndexArgs;
 use crate::cli::output::OutputArgs;
 use crate::cli::read::ListArgs;
 use crate::cli::search::SearchArgs;
@@ -81,6 +82,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  gesta events --follow --type 'gesta.work.task.*'\n  gesta events --data .gesta | jq .type"
     )]
     Events(EventsArgs),
+    /// Have the workers of a queue cut a repository's files into chunks that can be searched.
+    #[command(after_help = "Example:\n  gesta worker --queues index &\n  gesta index ../other --name other")]
+    Index(IndexArgs),
     /// Find chunks of the indexed repositories by words and identifiers.
     #[command(after_help = "Example:\n  gesta search where is the lease checked --language rust")]
     Search(Box<SearchArgs>),

@@ -123,6 +123,11 @@ async fn tool(command: Command) -> anyhow::Result<()> {
             Some(dir) => admin::events::run(dir, &args).await,
             None => Ok(cli::events::run(&args).await?),
         },
+        Command::Index(args) => {
+            let stop = signals::stop_token()?;
+            let client = Client::new(&args.connection.connection("user/local"))?;
+            Ok(cli::index::run(&client, &args, stop).await?)
+        }
         Command::Search(args) => {
             let client = Client::new(&args.connection.connection("user/local"))?;
             Ok(cli::search::run(&client, &args).await?)

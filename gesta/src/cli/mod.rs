@@ -3,6 +3,8 @@
 pub(crate) mod act;
 pub(crate) mod demo;
 pub(crate) mod events;
+pub(crate) mod index;
 pub(crate) mod output;
+mod plan;
 pub(crate) mod read;
 pub(crate) mod search;

@@ -1,16 +1,17 @@
 //! One leased task from its start to its end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use schemas::answer::LeasedTask;
 use serde_json::{Map, Value, json};
+use tokio::runtime::Handle;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::inventory::{self, WorkError};
 use super::report::Report;
+use super::work::{self, Gauge, WorkError};
 use crate::client::{CallError, Client, Reply};
 
 /// How a task ended for this worker.
@@ -36,15 +37,6 @@ pub(super) struct Execution {
     pub(super) progress_every: Duration,
     pub(super) give_up: CancellationToken,
     pub(super) report: Report,
-}
-
-/// Shared between the execution and the thread that works.
-#[derive(Debug, Default)]
-pub(super) struct Gauge {
-    /// The work shall stop.
-    pub(super) stop: AtomicBool,
-    /// Percent done.
-    pub(super) progress: AtomicU8,
 }
 
 /// Stops the work when the execution ends, however it ends.
@@ -106,7 +98,9 @@ impl Execution {
         let _stop = StopOnDrop(Arc::clone(&gauge));
         let (kind, payload) = (self.lease.kind.clone(), self.lease.payload.clone());
         let thread = Arc::clone(&gauge);
-        let mut work = tokio::task::spawn_blocking(move || inventory::perform(&kind, &payload, &thread));
+        let (client, runtime) = (self.client.clone(), Handle::current());
+        let work = move || work::perform(&kind, &payload, &thread, &client, &runtime);
+        let mut work = tokio::task::spawn_blocking(work);
         // A third: the service renews only when half is over, so every second renewal writes.
         let third = Duration::from_millis(self.lease.lease_ms.into()) / 3;
         let patient = self.client.with_patience(third);

@@ -4,24 +4,22 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::execute::Gauge;
+use super::code::{BINARY_LOOK_BYTES, is_binary};
 use super::language::language;
 use super::walk::{Range, files};
+use super::work::{Gauge, WorkError, order};
 
 /// Largest files that a result names.
 const MAX_LARGEST: usize = 10;
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
-/// A file with a NUL among its first bytes is binary; git looks at as many.
-const BINARY_LOOK_BYTES: usize = 8_000;
-/// Longest pause between two looks at whether to stop.
-const MAX_PAUSE: Duration = Duration::from_millis(50);
+/// What a file whose language is unknown counts as.
+const OTHER: &str = "other";
 
 /// Input of an `inventory` task.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -81,60 +79,9 @@ pub(crate) struct Large {
     pub(crate) path: String,
 }
 
-/// Why a task was not done.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WorkError {
-    #[error("this worker does tasks of type inventory, not {0:?}")]
-    UnknownKind(String),
-    #[error("the payload is not that of an inventory: {0}")]
-    Payload(serde_json::Error),
-    #[error("{} is no folder that this worker can read: {error}", repo.display())]
-    Repo { repo: PathBuf, error: io::Error },
-    #[error("the repository could not be walked: {0}")]
-    Walk(ignore::Error),
-    #[error("the worker was told to stop")]
-    Stopped,
-    #[error("the task was cancelled")]
-    Cancelled,
-    #[error("the work broke off: {0}")]
-    Broken(String),
-}
-
-impl WorkError {
-    /// Short reason, the same for equal failures.
-    pub(super) fn reason(&self) -> &'static str {
-        match self {
-            Self::UnknownKind(_) => "unknown_type",
-            Self::Payload(_) => "invalid_payload",
-            Self::Repo { .. } => "repository_unreadable",
-            Self::Walk(_) => "walk_failed",
-            Self::Stopped => "worker_stopped",
-            Self::Cancelled => "cancelled",
-            Self::Broken(_) => "work_broke_off",
-        }
-    }
-
-    /// Whether another attempt, perhaps by another worker, may succeed.
-    pub(super) fn retriable(&self) -> bool {
-        !matches!(self, Self::UnknownKind(_) | Self::Payload(_))
-    }
-}
-
-/// Does the work of one task on this thread.
-pub(super) fn perform(
-    kind: &str,
-    payload: &Map<String, Value>,
-    gauge: &Gauge,
-) -> Result<Map<String, Value>, WorkError> {
-    if kind != "inventory" {
-        return Err(WorkError::UnknownKind(kind.to_owned()));
-    }
-    let order: Order = serde_json::from_value(Value::Object(payload.clone())).map_err(WorkError::Payload)?;
-    let result = take(&order, gauge)?;
-    match serde_json::to_value(result) {
-        Ok(Value::Object(result)) => Ok(result),
-        _ => Err(WorkError::Broken("the result is no JSON object".to_owned())),
-    }
+/// Takes the inventory that a payload orders, on this thread.
+pub(super) fn perform(payload: &Map<String, Value>, gauge: &Gauge) -> Result<Inventory, WorkError> {
+    take(&order(payload)?, gauge)
 }
 
 fn take(order: &Order, gauge: &Gauge) -> Result<Inventory, WorkError> {
@@ -147,25 +94,11 @@ fn take(order: &Order, gauge: &Gauge) -> Result<Inventory, WorkError> {
             .max_files_per_second
             .filter(|rate| *rate > 0.0)
             .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
-        await_turn(due, gauge)?;
+        gauge.await_turn(due)?;
         inventory.add(&order.repo, &path.map_err(WorkError::Walk)?);
-        let percent = inventory.files * 100 / order.files.max(inventory.files).max(1);
-        gauge.progress.store(u8::try_from(percent).unwrap_or(100), Ordering::Relaxed);
+        gauge.reach(inventory.files, order.files);
     }
     Ok(inventory)
-}
-
-fn await_turn(due: Instant, gauge: &Gauge) -> Result<(), WorkError> {
-    loop {
-        if gauge.stop.load(Ordering::Relaxed) {
-            return Err(WorkError::Stopped);
-        }
-        let wait = due.saturating_duration_since(Instant::now());
-        if wait.is_zero() {
-            return Ok(());
-        }
-        std::thread::sleep(wait.min(MAX_PAUSE));
-    }
 }
 
 impl Inventory {
@@ -184,7 +117,7 @@ impl Inventory {
             return;
         };
         self.lines += lines;
-        let share = self.languages.entry(language(path)).or_default();
+        let share = self.languages.entry(language(path).unwrap_or(OTHER).to_owned()).or_default();
         share.files += 1;
         share.lines += lines;
     }
@@ -222,7 +155,7 @@ fn measure(path: &Path) -> io::Result<(u64, Option<u64>)> {
         let read = file.read(&mut buffer)?;
         let Some(end) = buffer[..read].last() else { break };
         let look = BINARY_LOOK_BYTES.saturating_sub(usize::try_from(bytes).unwrap_or(usize::MAX)).min(read);
-        text = text && !buffer[..look].contains(&0);
+        text = text && !is_binary(&buffer[..look]);
         lines += buffer[..read].iter().map(|octet| u64::from(*octet == b'\n')).sum::<u64>();
         bytes += read as u64;
         last = *end;
@@ -234,6 +167,7 @@ fn measure(path: &Path) -> io::Result<(u64, Option<u64>)> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::sync::atomic::Ordering;
 
     #[test]
     fn files_lines_languages_and_sizes_are_counted() {
@@ -244,8 +178,7 @@ mod tests {
         std::fs::write(dir.path().join("empty"), "").unwrap();
         let payload = json!({ "repo": dir.path(), "files": 4 });
         let gauge = Gauge::default();
-        let result = perform("inventory", payload.as_object().unwrap(), &gauge).unwrap();
-        let found: Inventory = serde_json::from_value(Value::Object(result)).unwrap();
+        let found = perform(payload.as_object().unwrap(), &gauge).unwrap();
         assert_eq!((found.files, found.binary_files, found.lines, found.bytes), (4, 1, 3, 27));
         assert_eq!(found.languages["rust"], Share { files: 1, lines: 2 });
         assert_eq!(found.languages["other"], Share { files: 1, lines: 0 });
@@ -267,14 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn other_work_and_a_wrong_payload_are_not_tried_again() {
+    fn a_wrong_payload_is_not_tried_again() {
         let gauge = Gauge::default();
-        let other = perform("bake", &Map::new(), &gauge).unwrap_err();
-        let empty = perform("inventory", &Map::new(), &gauge).unwrap_err();
-        assert!(!other.retriable() && !empty.retriable());
+        let empty = perform(&Map::new(), &gauge).unwrap_err();
+        assert!(!empty.retriable());
         assert!(empty.to_string().contains("repo"), "{empty}");
         let gone = json!({ "repo": "/nowhere" });
-        let gone = perform("inventory", gone.as_object().unwrap(), &gauge).unwrap_err();
+        let gone = perform(gone.as_object().unwrap(), &gauge).unwrap_err();
         assert!(gone.retriable() && gone.to_string().contains("/nowhere"), "{gone}");
     }
 }

@@ -30,14 +30,21 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
     builder.build().expect("the library's own table is well-formed")
 });
 
-/// What a file whose type is not in the table counts as.
-const OTHER: &str = "other";
+/// Full names of what the table abbreviates.
+const FULL_NAMES: [(&str, &str); 3] = [("js", "javascript"), ("py", "python"), ("ts", "typescript")];
+/// Endings that are a language of their own, not the one in whose row they are.
+const OWN_LANGUAGES: [&str; 2] = ["tsx", "vue"];
 
-/// Name of the file's type, for example `rust`.
-pub(super) fn language(path: &Path) -> String {
+/// Name of the file's type, for example `rust`; `None` if the table does not have it.
+pub(super) fn language(path: &Path) -> Option<&'static str> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if let Some(own) = OWN_LANGUAGES.iter().find(|own| **own == ending) {
+        return Some(own);
+    }
     let matched = TYPES.matched(path, false);
-    let definition = matched.inner().and_then(|glob| glob.file_type_def());
-    definition.map_or(OTHER, |definition| definition.name()).to_owned()
+    let found = matched.inner()?.file_type_def()?.name();
+    let name = TYPES.definitions().iter().map(|definition| definition.name()).find(|name| *name == found)?;
+    FULL_NAMES.iter().find(|(short, _)| *short == name).map_or(Some(name), |(_, full)| Some(full))
 }
 
 #[cfg(test)]
@@ -47,13 +54,19 @@ mod tests {
     #[test]
     fn a_name_tells_the_language() {
         for (path, name) in [
-            ("src/a.rs", "rust"),
-            ("go.mod/x.go", "go"),
-            ("b.java", "java"),
-            ("a.md", "markdown"),
-            ("README.md", "markdown"),
-            ("package-lock.json", "json"),
-            ("LOG.xyz", OTHER),
+            ("src/a.rs", Some("rust")),
+            ("go.mod/x.go", Some("go")),
+            ("b.java", Some("java")),
+            ("b.py", Some("python")),
+            ("b.mjs", Some("javascript")),
+            ("b.jsx", Some("javascript")),
+            ("b.ts", Some("typescript")),
+            ("b.tsx", Some("tsx")),
+            ("a.md", Some("markdown")),
+            ("README.md", Some("markdown")),
+            ("README.rst", Some("rst")),
+            ("package-lock.json", Some("json")),
+            ("LOG.xyz", None),
         ] {
             assert_eq!(language(Path::new(path)), name, "{path}");
         }

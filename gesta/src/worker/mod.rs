@@ -6,12 +6,15 @@
 mod agent;
 mod args;
 mod claims;
+mod code;
 mod execute;
+pub(crate) mod index;
 pub(crate) mod inventory;
 mod language;
 mod limit;
 mod report;
 pub(crate) mod walk;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;

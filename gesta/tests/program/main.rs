@@ -10,6 +10,7 @@ mod dead_letters;
 mod demo;
 mod events;
 mod gesta;
+mod index;
 mod kafka;
 mod peers;
 mod postgres_gone;

@@ -5,7 +5,6 @@
 
 mod bar;
 mod children;
-mod plan;
 mod report;
 
 use std::path::PathBuf;
@@ -17,12 +16,12 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::cli::plan::{self, Plan, PlanError};
 use crate::client::{CallError, Client, Connection};
 use crate::out;
 use crate::settings::args::ConnectionArgs;
 use bar::Bar;
 use children::Fleet;
-use plan::{Plan, PlanError};
 
 /// Time between two looks at how far the job is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -128,7 +127,7 @@ pub(crate) async fn run(
         "job {}: the inventory of {}, {} files in {} tasks",
         job.id,
         job.plan.repo.display(),
-        job.plan.files,
+        job.plan.files.len(),
         job.plan.orders.len()
     ))?;
     let mut fleet = Fleet::start(connection, &job.queue, args).map_err(DemoError::Workers)?;

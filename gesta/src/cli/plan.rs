@@ -16,7 +16,7 @@ const FILES_PER_TASK: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
     /// Not a folder.
-    #[error("{} is no folder that can be read ({error}); name a repository with --repo PATH", path.display())]
+    #[error("{} is no folder that can be read ({error}); name another PATH", path.display())]
     Folder {
         /// What was named.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) enum PlanError {
         error: std::io::Error,
     },
     /// No files.
-    #[error("{} holds no files that its ignore rules leave; name a repository with --repo PATH", path.display())]
+    #[error("{} holds no files that its ignore rules leave; name another PATH", path.display())]
     Empty {
         /// What was named.
         path: PathBuf,
@@ -39,20 +39,20 @@ pub(crate) enum PlanError {
 
 /// A repository in parts.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Absolute path.
-    pub(super) repo: PathBuf,
-    /// Files in all.
-    pub(super) files: usize,
+    pub(crate) repo: PathBuf,
+    /// Its files, in order.
+    pub(crate) files: Vec<PathBuf>,
     /// Title and order of each task.
-    pub(super) orders: Vec<(String, Order)>,
+    pub(crate) orders: Vec<(String, Order)>,
 }
 
 /// Splits `repo` into tasks of about equally many files.
 ///
 /// # Errors
 /// [`PlanError`].
-pub(super) fn make(repo: &Path) -> Result<Plan, PlanError> {
+pub(crate) fn make(repo: &Path) -> Result<Plan, PlanError> {
     let folder = |error| PlanError::Folder { path: repo.to_owned(), error };
     let repo = repo.canonicalize().map_err(folder)?;
     std::fs::read_dir(&repo).map_err(folder)?;
@@ -60,7 +60,7 @@ pub(super) fn make(repo: &Path) -> Result<Plan, PlanError> {
     if found.is_empty() {
         return Err(PlanError::Empty { path: repo });
     }
-    Ok(Plan { files: found.len(), orders: split(&repo, &found), repo })
+    Ok(Plan { orders: split(&repo, &found), files: found, repo })
 }
 
 fn split(repo: &Path, found: &[PathBuf]) -> Vec<(String, Order)> {
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_none_is_named() {
         let error = make(Path::new("/nowhere/at/all")).unwrap_err().to_string();
-        assert!(error.contains("/nowhere/at/all") && error.contains("--repo"), "{error}");
+        assert!(error.contains("/nowhere/at/all") && error.contains("PATH"), "{error}");
         let empty = tempfile::tempdir().unwrap();
         assert!(matches!(make(empty.path()), Err(PlanError::Empty { .. })));
     }
