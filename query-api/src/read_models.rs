@@ -117,7 +117,7 @@ const LISTS: &[(&str, u64)] = &[
     // One step usually has one or two effects, and a whole tree is bounded.
     ("effects", 2),
     ("roots", 2),
-    ("projections", 8),
+    ("projections", 16),
     ("shards", 8),
 ];
 

@@ -61,7 +61,8 @@ async fn public_topics_are_made_and_compared() {
     let public = Public::beside(&Topic::one_node(), 3);
     let log = Log::memory(MemoryOptions::default());
     let missing = Publisher::check(public.options.clone(), &log).await.unwrap();
-    assert_eq!(missing, [public.work.name.clone(), public.fleet.name.clone()]);
+    let named = |context: &str| format!("{}.{context}.events", public.options.prefix);
+    assert_eq!(missing, schemas::registry::contexts().into_iter().map(named).collect::<Vec<_>>());
     drop(public.open().await);
     assert!(Publisher::check(public.options.clone(), &log).await.unwrap().is_empty());
     public.open().await;

@@ -21,7 +21,7 @@ fn publish() -> PublishOptions {
 /// Ids of the records of the public topics, in no order.
 fn published(options: &PublishOptions) -> Vec<String> {
     let mut ids = Vec::new();
-    for context in ["work", "fleet"] {
+    for context in schemas::registry::contexts() {
         let topic = format!("{}.{context}.events", options.topics.prefix);
         let mut kcat = std::process::Command::new("kcat");
         kcat.args(["-b", &options.topics.kafka.brokers, "-t", &topic, "-C", "-q", "-e", "-f", "%h\n"]);

@@ -125,10 +125,18 @@ async fn projections_say_how_far_they_are() {
     let data = api.query(&created.position(), query, json!({})).await;
     let names: Vec<_> =
         data["projections"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
-    assert_eq!(
-        names,
-        ["agent_list", "event_journal", "queue_depth", "state_transitions", "task_attempts", "task_list"]
-    );
+    let expected = [
+        "agent_list",
+        "code_chunks",
+        "event_journal",
+        "queue_depth",
+        "repository_list",
+        "source_file_list",
+        "state_transitions",
+        "task_attempts",
+        "task_list",
+    ];
+    assert_eq!(names, expected);
     for projection in data["projections"].as_array().unwrap() {
         assert_eq!(
             (&projection["state"], projection["shards"].as_array().unwrap().len()),
