@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::bar::Bar;
 use super::plan::{self, Plan, PlanError};
 use crate::client::{CallError, Client};
 use crate::out;
@@ -58,6 +59,9 @@ pub(crate) enum IndexError {
     /// The folder has no name.
     #[error("{} has no name of its own; give one with --name", .0.display())]
     Nameless(PathBuf),
+    /// What is indexed there is never found.
+    #[error("the repository {0} was retired, so no search finds its files; index under another --name")]
+    Retired(String),
     /// Some tasks did not succeed.
     #[error(
         "{failed} of {all} tasks did not succeed; the first says: {first}. What was indexed stays; run it again"
@@ -74,6 +78,10 @@ pub(crate) enum IndexError {
     #[error("stopped; the tasks go on, and the same command shows what is left")]
     Stopped,
 }
+
+const STATE: &str = "query Repository($id: ID!, $position: ConsistencyToken) {
+  repository(id: $id, atLeast: $position) { state }
+}";
 
 const TASKS: &str = "query Tasks($run: String!) {
   tasks(first: 100, filter: { correlationId: $run }) { nodes { state result failure { reason error } } }
@@ -116,6 +124,10 @@ async fn index(client: &Client, args: &IndexArgs) -> Result<(), IndexError> {
     let key = format!("repository-{}", hex(name.as_bytes()));
     let registered = client.command("repositories", &key, &json!({ "name": name })).await?;
     let id = registered.body["aggregateId"].as_str().unwrap_or_default().to_owned();
+    let asked = json!({ "id": id, "position": registered.body["position"] });
+    if client.query(STATE, asked).await?["repository"]["state"] == "RETIRED" {
+        return Err(IndexError::Retired(name));
+    }
     let at = commit.as_deref().unwrap_or("no commit: no git repository, or its files changed since");
     out::line(format_args!("repository {name} ({id}), {} files, {at}", plan.files.len()))?;
     let run = Uuid::new_v4().to_string();
@@ -153,11 +165,15 @@ async fn create(
 /// Follows the tasks to their end and adds up their results.
 async fn watch(client: &Client, queue: &str, all: usize, run: &str) -> Result<Indexed, IndexError> {
     let (mut before, mut moved) = (None, Instant::now());
+    let bar = Bar::new(all);
     loop {
         let answer = client.query(TASKS, json!({ "run": run })).await?;
         let tasks = answer["tasks"]["nodes"].as_array().cloned().unwrap_or_default();
         let is = |task: &&Value, states: &[&str]| states.iter().any(|state| task["state"] == **state);
-        if tasks.len() == all && !tasks.iter().any(|task| is(&task, &ON_ITS_WAY)) {
+        let ended = tasks.iter().filter(|task| !is(task, &ON_ITS_WAY)).count();
+        bar.reach(ended);
+        if ended == all {
+            bar.finish();
             return sum(&tasks);
         }
         let states: Vec<_> = tasks.iter().map(|task| task["state"].clone()).collect();
@@ -165,10 +181,9 @@ async fn watch(client: &Client, queue: &str, all: usize, run: &str) -> Result<In
             (before, moved) = (Some(states), Instant::now());
         } else if moved.elapsed() > STANDSTILL {
             moved = Instant::now();
-            tracing::warn!(
-                queue,
+            bar.say(&format!(
                 "no task began or ended for a while; is there a worker? gesta worker --queues {queue}"
-            );
+            ));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -1,6 +1,7 @@
 //! Commands for people. They speak HTTP, as every client does: writes as commands, reads as queries.
 
 pub(crate) mod act;
+mod bar;
 pub(crate) mod demo;
 pub(crate) mod events;
 pub(crate) mod index;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::database::Database;
 use crate::gesta::{Gesta, run, text};
@@ -80,6 +80,19 @@ async fn a_repository_is_indexed_in_steps_and_searched() {
     assert!(changed.contains("1 files indexed, 2 unchanged, 1 removed"), "{changed}");
     best(&gesta, "renewed", None).await;
     best(&gesta, "check_lease", Some("src/lease.rs:3-3")).await;
+
+    let shown = run(&["index", repo.to_str().unwrap(), "--name", "gone", "--url", &gesta.url]).await;
+    let said = text(&shown.stdout);
+    let id = said.split(['(', ')']).nth(1).unwrap();
+    gesta.command(&format!("repositories/{id}/retire"), json!({})).await;
+    crate::gesta::until("it shows as retired", || async {
+        let query = format!("{{ repository(id: \"{id}\") {{ state }} }}");
+        (gesta.query(&query).await["repository"]["state"] == "RETIRED").then_some(())
+    })
+    .await;
+    let shown = run(&["index", repo.to_str().unwrap(), "--name", "gone", "--url", &gesta.url]).await;
+    assert_eq!(shown.status.code(), Some(1));
+    assert!(text(&shown.stderr).contains("was retired") && text(&shown.stderr).contains("--name"), "{said}");
     drop(worker);
     assert_eq!(gesta.stop().await, Some(0));
 }

@@ -6,6 +6,7 @@ mod lexical;
 
 use async_graphql::{Context, Enum, ID, InputObject, SimpleObject};
 use schemas::problem::Code;
+use schemas::source_file::ChunkKind;
 
 use super::{Fallible, values};
 use crate::limits::{DEFAULT_HITS, MAX_PAGE, MAX_SEARCH_CHARS};
@@ -87,6 +88,10 @@ impl SearchFilter {
         let Self { repository_id, language, kind, beneath } = self;
         for (texts, name) in [(&language, "language"), (&kind, "kind")] {
             values::bounded(texts.as_ref(), name)?;
+        }
+        for kind in kind.iter().flatten() {
+            let known: Result<ChunkKind, _> = serde_json::from_value(kind.as_str().into());
+            known.map_err(|error| Problem::new(Code::InvalidQuery, format!("`kind`: {error}")))?;
         }
         values::bounded(beneath.as_ref().map(|beneath| vec![beneath.clone()]).as_ref(), "beneath")?;
         let ids = repository_id.map(|ids| ids.into_iter().map(|id| id.0).collect::<Vec<_>>());

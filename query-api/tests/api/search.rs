@@ -127,6 +127,9 @@ async fn a_query_that_cannot_be_searched_is_refused() {
     }
     let (_, answer) = api.ask("acme", QUERY, json!({"q": "x", "filter": {"repositoryId": ["no id"]}})).await;
     assert!(answer["errors"][0]["message"].as_str().unwrap().contains("repositoryId"), "{answer}");
+    let (_, answer) = api.ask("acme", QUERY, json!({"q": "x", "filter": {"kind": ["function"]}})).await;
+    let words = answer["errors"][0]["message"].as_str().unwrap();
+    assert!(words.contains("kind") && words.contains("function_def"), "{answer}");
     for hostile in ["lease' | 'x", "lease:*A & !b", "'; DROP TABLE g1.code_chunks; --", "\u{1}lease\u{ffff}"]
     {
         api.data("acme", QUERY, json!({"q": hostile})).await;

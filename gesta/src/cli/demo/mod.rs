@@ -3,7 +3,6 @@
 //! Everything happens over HTTP, and the workers are processes of their own. One of them is killed
 //! halfway on purpose: what it held is finished by the others once its leases run out.
 
-mod bar;
 mod children;
 mod report;
 
@@ -16,11 +15,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::cli::bar::Bar;
 use crate::cli::plan::{self, Plan, PlanError};
 use crate::client::{CallError, Client, Connection};
 use crate::out;
 use crate::settings::args::ConnectionArgs;
-use bar::Bar;
 use children::Fleet;
 
 /// Time between two looks at how far the job is.

@@ -11,7 +11,7 @@ use crate::out;
 const STEPS: usize = 4;
 
 /// How far the job is.
-pub(super) struct Bar {
+pub(crate) struct Bar {
     bar: Option<ProgressBar>,
     all: usize,
     told: AtomicUsize,
@@ -19,7 +19,7 @@ pub(super) struct Bar {
 
 impl Bar {
     /// A bar over `all` tasks.
-    pub(super) fn new(all: usize) -> Self {
+    pub(crate) fn new(all: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tasks  {elapsed}");
             ProgressBar::new(all as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -28,7 +28,7 @@ impl Bar {
     }
 
     /// `done` tasks have ended.
-    pub(super) fn reach(&self, done: usize) {
+    pub(crate) fn reach(&self, done: usize) {
         let step = done * STEPS / self.all.max(1);
         match &self.bar {
             Some(bar) => bar.set_position(done as u64),
@@ -40,7 +40,7 @@ impl Bar {
     }
 
     /// Shows a line without breaking the bar.
-    pub(super) fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
             // A line of progress that nobody reads is no reason to fail the job.
@@ -49,7 +49,7 @@ impl Bar {
     }
 
     /// The end.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish();
         }
